@@ -1,0 +1,179 @@
+"""The records a plugin returns: data and strings, nothing that imports a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+API_VERSION = 1
+"""Version of the plugin API described in this package. A plugin declares the one it was built for."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One architecture family, as its plugin announces it.
+
+    Class paths are strings of the form ``"package.module:Name"``; a class is imported when it is
+    first used, never at discovery.
+
+    Args:
+        name: Short lower-case name, e.g. ``"bert"``.
+        backbone: Class path of the `mlmzoo.Backbone` subclass.
+        tokenizer: Class path of the `mlmzoo.Tokenizer` subclass.
+        preprocessor: Class path of the `mlmzoo.MaskedLMPreprocessor` subclass.
+        masked_lm: Class path of the `mlmzoo.MaskedLM` subclass.
+        checkpoint: Path (``"package.module:NAME"``) of the family's `Checkpoint` table.
+        presets: ``"package:file.json"``, the built-in presets, or ``None``.
+        serialized_names: The registered backbone class names this family answers to in a preset
+            of the keras layout, e.g. ``("keras_hub>BertBackbone", "keras_nlp>BertBackbone")``.
+            The first one is written.
+        model_types: The ``model_type`` values of transformers checkpoints this family reads.
+            The first one is written.
+        api_version: The `API_VERSION` the plugin was built for.
+    """
+
+    name: str
+    backbone: str
+    tokenizer: str
+    preprocessor: str
+    masked_lm: str
+    checkpoint: str
+    presets: str | None = None
+    serialized_names: tuple[str, ...] = ()
+    model_types: tuple[str, ...] = ()
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One built-in preset: a row of a family's ``presets.json``.
+
+    Args:
+        name: Built-in name, e.g. ``"bert_base_en"``.
+        family: Name of its `Family`.
+        description: One sentence for people.
+        parameters: Published parameter count of the backbone.
+        sources: Handles to try in order, the one with the masked-LM head first.
+        backbone: Constructor arguments of the backbone, numerics (activation, epsilons) included.
+        tokenizer: Constructor arguments of the tokenizer besides its vocabulary.
+        head: Constructor arguments of the masked-LM head (activation, epsilon).
+        metadata: Anything else worth showing: language, licence, model card figures.
+    """
+
+    name: str
+    family: str
+    description: str
+    parameters: int
+    sources: tuple[str, ...]
+    backbone: Mapping[str, Any]
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskBinding:
+    """A task class for a family: one's own, or somebody else's.
+
+    Args:
+        task: Name of the task, e.g. ``"masked_lm"``.
+        family: Name of the `Family` it works with.
+        path: Class path of the task.
+    """
+
+    task: str
+    family: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One variable of a family, named in each of the three places it lives.
+
+    Placeholders: ``{i}`` (or any name in `Checkpoint.loops`) counts repeated blocks; ``{_}`` is
+    Keras' suffix of a repeated layer, empty for the first block, then ``_1``, ``_2``, …
+
+    Args:
+        ours: Path of the variable in our model, e.g. ``"layer_{i}/attention/query/kernel"``.
+        keras: Dataset in a KerasHub weights file.
+        transformers: Key in a transformers state dict.
+        kind: How the shapes differ, see `mlmzoo.presets.weights.KINDS`.
+        optional: Whether a checkpoint may lack it; it is then initialised afresh and reported.
+    """
+
+    ours: str
+    keras: str
+    transformers: str
+    kind: str = "same"
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One configuration value, named in our constructors and in a transformers ``config.json``.
+
+    Two rows may share one `ours`, where transformers tells apart what we do not (two dropout
+    rates): the first one is read, and a checkpoint in which they differ gets a note in its report.
+
+    Args:
+        ours: Argument of the backbone's (or head's) constructor.
+        transformers: Key in ``config.json``.
+        default: What transformers assumes when the key is absent; ``...`` where it must be there.
+        values: For names that differ: transformers' value -> ours, complete, so that any other
+            value is refused. The first match is written back.
+        kind: What a valid value is: ``"size"`` (positive integer), ``"rate"`` (number in [0, 1)),
+            ``"epsilon"`` (positive number) or ``"name"`` (string).
+    """
+
+    ours: str
+    transformers: str
+    default: Any = ...
+    values: Mapping[Any, Any] = field(default_factory=dict)
+    kind: str = "size"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How a family's checkpoints are laid out, in both layouts, for reading and for writing.
+
+    Args:
+        backbone: One row per variable of the backbone.
+        head: One row per variable of the masked-LM head.
+        settings: One row per configuration value.
+        head_settings: The same for the head (``"activation"``, ``"epsilon"``).
+        prefix: Prefix of backbone keys in a transformers state dict that a checkpoint may lack.
+        loops: Placeholder -> backbone argument that says how often it repeats. Several are nested,
+            the first one outermost, and ``{_}`` then counts all of them.
+        heads: Backbone argument that holds the number of attention heads.
+        divisions: (argument, argument): the first must be a multiple of the second.
+        requires: transformers settings that must have the given value (or be absent) because the
+            family cannot represent another.
+        renamed: Other spellings in transformers state dicts: (regular expression, replacement).
+            The table's own spelling wins where a file has both.
+        tied: transformers key -> the key it is a copy of. Where a file has both and they differ,
+            the head cannot be loaded rightly and is refused.
+        ignored: Regular expressions of transformers keys that carry nothing of ours (other heads,
+            buffers).
+        keras_numerics: What KerasHub computes with where its files cannot say:
+            ``{"backbone": {...}, "head": {...}}``, constructor arguments of ours. These arguments
+            are not written into KerasHub's part of a config.
+        architecture: Class name written to ``architectures`` in transformers' ``config.json``.
+        written: Constant entries of a written transformers ``config.json``.
+    """
+
+    backbone: tuple[Weight, ...]
+    head: tuple[Weight, ...]
+    settings: tuple[Setting, ...]
+    head_settings: tuple[Setting, ...] = ()
+    prefix: str = ""
+    loops: Mapping[str, str] = field(default_factory=lambda: {"i": "num_layers"})
+    heads: str = "num_heads"
+    divisions: tuple[tuple[str, str], ...] = (("hidden_dim", "num_heads"),)
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    renamed: tuple[tuple[str, str], ...] = ()
+    tied: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    keras_numerics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    architecture: str = ""
+    written: Mapping[str, Any] = field(default_factory=dict)
