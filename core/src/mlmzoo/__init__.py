@@ -1,0 +1,80 @@
+"""Masked language models for Keras 3, one package per architecture family.
+
+Names are resolved when they are first used: importing this package imports no backend.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlmzoo import errors as errors
+    from mlmzoo import models as models
+    from mlmzoo.contract.records import Family as Family
+    from mlmzoo.contract.records import Preset as Preset
+    from mlmzoo.plugins.registry import list_plugins as list_plugins
+    from mlmzoo.plugins.registry import list_presets as list_presets
+    from mlmzoo.plugins.registry import refresh_plugins as refresh_plugins
+    from mlmzoo.tasks.backbone import Backbone as Backbone
+    from mlmzoo.tasks.masked_lm import MaskedLM as MaskedLM
+    from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
+    from mlmzoo.tasks.preprocessor import Preprocessor as Preprocessor
+    from mlmzoo.tasks.saving import load_model as load_model
+    from mlmzoo.tasks.task import Task as Task
+    from mlmzoo.tasks.tokenizer import Tokenizer as Tokenizer
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Backbone": "mlmzoo.tasks.backbone:Backbone",
+    "Family": "mlmzoo.contract.records:Family",
+    "MaskedLM": "mlmzoo.tasks.masked_lm:MaskedLM",
+    "MaskedLMPreprocessor": "mlmzoo.tasks.preprocessor:MaskedLMPreprocessor",
+    "Preprocessor": "mlmzoo.tasks.preprocessor:Preprocessor",
+    "Preset": "mlmzoo.contract.records:Preset",
+    "Task": "mlmzoo.tasks.task:Task",
+    "Tokenizer": "mlmzoo.tasks.tokenizer:Tokenizer",
+    "list_plugins": "mlmzoo.plugins.registry:list_plugins",
+    "list_presets": "mlmzoo.plugins.registry:list_presets",
+    "load_model": "mlmzoo.tasks.saving:load_model",
+    "refresh_plugins": "mlmzoo.plugins.registry:refresh_plugins",
+}
+_MODULES = ("errors", "models")
+
+__all__ = [
+    "Backbone",
+    "Family",
+    "MaskedLM",
+    "MaskedLMPreprocessor",
+    "Preprocessor",
+    "Preset",
+    "Task",
+    "Tokenizer",
+    "__version__",
+    "errors",
+    "list_plugins",
+    "list_presets",
+    "load_model",
+    "models",
+    "refresh_plugins",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        import importlib
+
+        return importlib.import_module(f"mlmzoo.{name}")
+    if name not in _PUBLIC:
+        raise AttributeError(
+            f"module 'mlmzoo' has no attribute {name!r}; it has {', '.join(__all__)}, and classes "
+            "of a family are in mlmzoo.models."
+        )
+    from mlmzoo.plugins import classpath
+
+    value = globals()[name] = classpath.load(_PUBLIC[name])
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,22 @@
+"""Finds installed families, presets, sources and commands, and answers questions about them.
+
+`registry` is the only thing the rest of core asks.
+"""
+
+from mlmzoo.plugins.registry import (
+    PluginInfo,
+    Registry,
+    list_plugins,
+    list_presets,
+    refresh_plugins,
+    registry,
+)
+
+__all__ = [
+    "PluginInfo",
+    "Registry",
+    "list_plugins",
+    "list_presets",
+    "refresh_plugins",
+    "registry",
+]
