@@ -1,0 +1,1 @@
+"""Places presets come from, one module each, and what they share."""

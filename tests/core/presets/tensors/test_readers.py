@@ -1,0 +1,188 @@
+"""Each reader gives back what the format's own library wrote, whole and in rows."""
+
+import json
+
+import h5py
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.presets.tensors.hdf5 import HDF5File
+from mlmzoo.presets.tensors.safetensors import SafetensorsFile
+from mlmzoo.presets.tensors.torch_bin import TorchFile
+
+DTYPES = ["float32", "float16", "float64", "int64", "int8", "bool", ml_dtypes.bfloat16]
+
+
+def arrays():
+    values = np.arange(-15, 15)
+    made = {f"a/{np.dtype(d).name}": values.reshape(5, 6).astype(d) for d in DTYPES}
+    return {**made, "scalar": np.array(2.5, np.float32), "empty": np.zeros((0, 3), np.float32)}
+
+
+def write_safetensors(path, tensors):
+    safetensors.numpy.save_file(tensors, path)
+
+
+def write_hdf5(path, tensors):
+    with h5py.File(path, "w") as file:
+        for name, value in tensors.items():
+            if value.dtype == ml_dtypes.bfloat16:
+                file.create_dataset(name, data=value.view("V2")).attrs["dtype"] = "bfloat16"
+            else:
+                file[name] = value
+
+
+def write_torch(path, tensors, **kwargs):
+    torch = pytest.importorskip("torch")
+    torch.save(
+        {
+            name: torch.from_numpy(v.view(np.int16)).view(torch.bfloat16)
+            if v.dtype == ml_dtypes.bfloat16
+            else torch.from_numpy(v)
+            for name, v in tensors.items()
+        },
+        path,
+        **kwargs,
+    )
+
+
+def write_old_torch(path, tensors):
+    write_torch(path, tensors, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize(
+    ("reader", "write"),
+    [
+        (SafetensorsFile, write_safetensors),
+        (HDF5File, write_hdf5),
+        (TorchFile, write_torch),
+        (TorchFile, write_old_torch),
+    ],
+)
+def test_names_shapes_dtypes_and_rows_are_those_written(tmp_path, reader, write):
+    path = tmp_path / "weights"
+    write(path, arrays())
+    with reader(path) as tensors:
+        assert tensors.names() == set(arrays())
+        for name, value in arrays().items():
+            assert tensors.shape(name) == value.shape
+            assert tensors.dtype(name) == value.dtype
+            assert tensors.read(name).dtype == value.dtype
+            np.testing.assert_array_equal(tensors.read(name), value)
+            if value.ndim:
+                np.testing.assert_array_equal(tensors.read(name, 1, 3), value[1:3])
+                np.testing.assert_array_equal(tensors.read(name, 3, 99), value[3:])
+
+
+def raw(header, data=b"\0" * 24):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(dtype="F32", shape=(2, 3), offsets=(0, 24)):
+    return {"x": {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x10",
+        (2**63).to_bytes(8, "little") + b"{}",
+        raw(b"not json"),
+        raw(b"[" * 50_000),
+        raw([]),
+        raw({"x": 3}),
+        raw({"x": {"dtype": "F32"}}),
+        raw(entry(offsets=(0, 25)), b"\0" * 30),
+        raw(entry(offsets=(8, 32))),
+        raw(entry(offsets=(-24, 0))),
+        raw(entry(shape=(2, -3))),
+        raw(entry(shape=(2, 3.0))),
+        raw(entry(shape=(2**40, 2**40))),
+        raw(entry(dtype="F8_E4M3", offsets=(0, 6))),
+        raw(entry(dtype=["F32"])),
+    ],
+)
+def test_an_unsound_safetensors_file_is_refused(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(PresetFormatError):
+        SafetensorsFile(path)
+
+
+def test_a_safetensors_file_that_shrinks_is_noticed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_safetensors(path, arrays())
+    with SafetensorsFile(path) as tensors:
+        with open(path, "r+b") as file:
+            file.truncate(path.stat().st_size - 400)
+        with pytest.raises(PresetFormatError, match="in the middle"):
+            for name in tensors.names():
+                tensors.read(name)
+
+
+def test_what_is_no_hdf5_is_refused(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    path.write_bytes(b"PK\3\4 something else")
+    with pytest.raises(PresetFormatError, match="HDF5"):
+        HDF5File(path)
+
+
+def test_hdf5_links_to_other_files_are_not_followed(tmp_path):
+    write_hdf5(tmp_path / "other.h5", {"secret": np.ones(3)})
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file["real"] = np.zeros(3)
+        file["out"] = h5py.ExternalLink("other.h5", "/secret")
+        file["soft"] = h5py.SoftLink("/real")
+    with HDF5File(tmp_path / "model.h5") as tensors:
+        assert tensors.names() == {"real"}
+
+
+def test_hdf5_datasets_kept_in_other_files_are_refused(tmp_path):
+    (tmp_path / "raw").write_bytes(b"\0" * 64)
+    with h5py.File(tmp_path / "external.h5", "w") as file:
+        file.create_dataset("x", (4,), "f4", external=[(str(tmp_path / "raw"), 0, 64)])
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout((4,), "f4")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "external.h5"), "x", (4,))
+        file.create_virtual_dataset("x", layout)
+    for name in ("external.h5", "virtual.h5"):
+        with pytest.raises(PresetFormatError, match="another file"):
+            HDF5File(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\3\4broken"])
+def test_what_is_no_pytorch_file_is_refused(tmp_path, content):
+    pytest.importorskip("torch")
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(content)
+    with pytest.raises(PresetFormatError):
+        TorchFile(path)
+
+
+class Code:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+def test_a_pytorch_file_with_code_in_it_is_refused(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"x": Code()}, path)
+    with pytest.raises(PresetFormatError):
+        TorchFile(path)
+    assert "never" not in capsys.readouterr().out
+
+
+def test_a_pytorch_file_that_holds_no_state_dict_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "pytorch_model.bin"
+    torch.save([torch.zeros(3)], path)
+    with pytest.raises(PresetFormatError, match="holds a list"):
+        TorchFile(path)

@@ -1,0 +1,210 @@
+"""The real kagglehub against a server on 127.0.0.1."""
+
+import sys
+import traceback
+
+import pytest
+
+from mlmzoo.contract.errors import (
+    HandleError,
+    HubAccessError,
+    HubUnavailableError,
+    MlmzooError,
+    PresetMissingError,
+    PresetWarning,
+)
+from mlmzoo.presets.sources.kaggle import KaggleSource
+
+VOCABULARY = "assets/tokenizer/vocabulary.txt"
+NEWEST = "kaggle://org/model/keras/small"
+FIRST = "kaggle://org/model/keras/small/1"
+
+
+def opened(handle=FIRST, **settings):
+    return KaggleSource(**settings).open(handle)
+
+
+def load(handle=FIRST):
+    """Ask for what a loader asks for: files that are there, and one that is not."""
+    files = opened(handle)
+    return [files.path(name) for name in ("config.json", VOCABULARY, "task.json")]
+
+
+def test_the_first_download_asks_for_each_file_once(kaggle):
+    config, vocabulary, task = load()
+    assert config.read_text() == '{"answer": 42}'
+    assert vocabulary.read_text() == "a\nb\n"
+    assert task is None
+    assert kaggle.count("POST") == 3
+    assert kaggle.count("GET", "/blob/") == 2
+
+
+def test_a_cached_preset_costs_no_request(kaggle):
+    load()
+    kaggle.forget()
+    assert load()[2] is None
+    assert kaggle.count() == 0
+
+
+def test_without_a_version_the_newest_is_asked_for_once(kaggle):
+    assert load(NEWEST)[2] is None
+    assert kaggle.count(containing="GetModelInstance") == 1
+    kaggle.forget()
+    load(NEWEST)
+    assert kaggle.count(containing="GetModelInstance") == kaggle.count() == 1
+
+
+def test_all_files_of_a_load_are_of_one_version(kaggle, preset_directory):
+    files = opened(NEWEST)
+    files.path("config.json")
+    (preset_directory / VOCABULARY).write_text("moved")
+    (preset_directory / "task.json").write_text("{}")
+    kaggle.add("org/model/keras/small", preset_directory)
+    assert files.path(VOCABULARY).read_text() == "a\nb\n"
+    assert files.path("task.json") is None
+    assert load(NEWEST)[1].read_text() == "moved"
+    assert load(NEWEST)[2] is not None
+    assert load(FIRST)[2] is None
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "kaggle://org/model/keras/other",
+        "kaggle://org/model/keras/other/1",
+        "kaggle://org/model/keras/small/9",
+    ],
+)
+@pytest.mark.parametrize("name", ["config.json", "task.json"])
+def test_a_missing_model_or_version_is_a_missing_preset(kaggle, handle, name):
+    with pytest.raises(PresetMissingError, match="no such model, variation or version"):
+        opened(handle).path(name)
+
+
+def test_a_framework_kaggle_does_not_know_is_a_wrong_handle(kaggle):
+    with pytest.raises(HandleError, match="no framework 'brainfuck'"):
+        opened("kaggle://org/model/brainfuck/small/1").path("config.json")
+
+
+@pytest.mark.parametrize("handle", [NEWEST, FIRST])
+@pytest.mark.parametrize("fault", ["401", "403", "gated"])
+def test_a_refusal_says_to_log_in_and_never_that_the_file_is_missing(kaggle, handle, fault):
+    kaggle.fail(fault)
+    with pytest.raises(HubAccessError, match=r"accept the model's terms at https://www\.kaggle"):
+        opened(handle).path("config.json")
+    kaggle.heal()
+    files = opened(handle)
+    files.path("config.json")
+    kaggle.fail(fault)
+    with pytest.raises(HubAccessError):
+        files.path(VOCABULARY)
+
+
+@pytest.mark.parametrize("handle", [NEWEST, FIRST])
+@pytest.mark.parametrize("fault", ["500", "503", "429", "close"])
+def test_a_failing_hub_is_unavailable_and_never_without_the_file(kaggle, handle, fault):
+    kaggle.fail(fault)
+    for name in ("config.json", "task.json"):
+        with pytest.raises(HubUnavailableError, match="could not be reached or failed"):
+            opened(handle).path(name)
+    kaggle.heal()
+    files = opened(handle)
+    files.path("config.json")
+    kaggle.fail(fault)
+    with pytest.raises(HubUnavailableError):
+        files.path("task.json")
+    kaggle.heal()
+    assert load(handle)[2] is None
+
+
+def test_a_blob_store_that_fails_is_unavailable(kaggle):
+    kaggle.fail("503", only="/blob/")
+    with pytest.raises(HubUnavailableError):
+        opened().path("config.json")
+
+
+def test_a_broken_transfer_is_unavailable_and_fetched_whole_the_next_time(kaggle):
+    kaggle.fail("cut", only="/blob/org/model/keras/small!1!model.weights.h5")
+    files = opened()
+    with pytest.raises(HubUnavailableError):
+        files.path("model.weights.h5")
+    kaggle.heal()
+    assert files.path("model.weights.h5").stat().st_size == 256 * 64
+
+
+def test_a_hub_that_is_gone_is_unavailable(kaggle):
+    kaggle.stop()
+    for handle in (NEWEST, FIRST):
+        with pytest.raises(HubUnavailableError, match="Check the network"):
+            opened(handle).path("task.json")
+
+
+def test_a_stalled_hub_is_given_up(kaggle):
+    kaggle.fail("stall")
+    with pytest.raises(HubUnavailableError, match=r"no progress for 0\.3 s"):
+        opened(patience=0.3).path("config.json")
+
+
+@pytest.mark.parametrize("fault", ["gone", "500", "close", "403"])
+def test_what_was_loaded_once_loads_again_without_the_hub(kaggle, fault):
+    before = load()
+    kaggle.stop() if fault == "gone" else kaggle.fail(fault)
+    assert load() == before
+
+
+def test_without_a_version_and_a_hub_the_newest_in_the_cache_is_used(kaggle, preset_directory):
+    load(NEWEST)
+    kaggle.add("org/model/keras/small", preset_directory)
+    before = load(NEWEST)
+    kaggle.stop()
+    with pytest.warns(PresetWarning, match="version 2 is used, the newest in the cache"):
+        assert load(NEWEST) == before
+
+
+def test_a_full_disk_is_no_fault_of_the_hub(kaggle, monkeypatch):
+    import errno
+
+    import kagglehub.http_resolver
+
+    def full(response, *_, **__):
+        response.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kagglehub.http_resolver, "download_file", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        opened().path("config.json")
+    assert not isinstance(raised.value, MlmzooError)
+
+
+@pytest.mark.parametrize("token", ["very_secret", "very_secret\n"])
+@pytest.mark.parametrize(
+    ("fault", "only"), [("401", ""), ("403", "/blob/"), ("500", "/blob/"), ("close", "/blob/")]
+)
+def test_no_token_and_no_signed_address_is_shown(kaggle, monkeypatch, fault, only, token):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", token)
+    kaggle.fail(fault, only)
+    with pytest.raises(MlmzooError) as raised:
+        opened().path("config.json")
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "secret" not in shown
+    assert "Signature" not in shown
+
+
+def test_kagglehub_writes_nothing_to_standard_output(kaggle):
+    """Standard output is for answers, which a machine may read."""
+    import subprocess
+
+    code = (
+        "from kagglesdk import kaggle_env\n"
+        f"kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = {kaggle.url!r}\n"
+        "from mlmzoo.presets.sources.kaggle import KaggleSource\n"
+        f"print(KaggleSource().open({FIRST!r}).path('config.json').read_text())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == '{"answer": 42}\n'
+
+
+def test_without_the_client_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    with pytest.raises(HubUnavailableError, match="pip install kagglehub"):
+        opened().path("config.json")

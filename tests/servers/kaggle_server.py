@@ -1,0 +1,91 @@
+"""The part of Kaggle Models that a download needs, on 127.0.0.1."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from loopback import Answer, Loopback, Request
+
+
+class KaggleServer(Loopback):
+    """Serves directories as versions of model variations.
+
+        with KaggleServer({"org/model/keras/variation": directory}) as kaggle:
+            kaggle.use(monkeypatch, cache=tmp_path / "cache")
+
+    What it serves is read when it is added; each further `add` is the next version.
+    """
+
+    signature = "X-Goog-Signature=signed-and-secret"
+
+    def __init__(self, directory_by_model: Mapping[str, Path] | None = None):
+        super().__init__()
+        self._versions: dict[str, list[dict[str, bytes]]] = {}
+        for model, directory in (directory_by_model or {}).items():
+            self.add(model, directory)
+
+    def add(self, model: str, directory: Path) -> int:
+        """Serve the files of `directory` as the next version of `model`; returns its number."""
+        files = {
+            path.relative_to(directory).as_posix(): path.read_bytes()
+            for path in sorted(Path(directory).rglob("*"))
+            if path.is_file()
+        }
+        self._versions.setdefault(model, []).append(files)
+        return len(self._versions[model])
+
+    def answer(self, request: Request) -> Answer:
+        if request.path.startswith("/blob/"):
+            model, version, name = request.path.removeprefix("/blob/").split("!")
+            body = self._versions[model][int(version) - 1][name]
+            digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+            return Answer(
+                200,
+                body,
+                {"Content-Type": "application/octet-stream", "x-goog-hash": f"md5={digest}"},
+            )
+        asked = json.loads(request.body)
+        framework = asked["framework"].removeprefix("MODEL_FRAMEWORK_").lower()
+        model = f"{asked['ownerSlug']}/{asked['modelSlug']}/{framework}/{asked['instanceSlug']}"
+        versions = self._versions.get(model)
+        if not versions:
+            return _error(404, "Not found")
+        if request.path.endswith("/GetModelInstance"):
+            return _json(200, {"versionNumber": len(versions)})
+        version, name = asked["versionNumber"], asked.get("path")
+        if version > len(versions) or name not in versions[version - 1]:
+            return _error(404, "Not found")
+        return Answer(
+            302, b"", {"Location": f"{self.url}/blob/{model}!{version}!{name}?{self.signature}"}
+        )
+
+    def refusal(self, fault: str, request: Request) -> Answer:
+        if fault == "gated":
+            return _error(403, "Permission 'models.get' was denied: consent is required")
+        return _error(int(fault), "refused")
+
+    def use(self, monkeypatch, cache: Path) -> None:
+        """Point kagglehub in this process here, with its cache at `cache` and no credentials.
+
+        No setting of kagglehub takes any address, so its table of addresses is patched.
+        """
+        from kagglesdk import kaggle_env
+
+        home = Path(cache) / "no-home"
+        for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(home))
+        monkeypatch.setenv("KAGGLEHUB_CACHE", str(cache))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, self.url)
+
+
+def _json(status: int, content: dict) -> Answer:
+    return Answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+
+def _error(status: int, message: str) -> Answer:
+    return _json(status, {"code": status, "message": message})
