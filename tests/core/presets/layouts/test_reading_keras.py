@@ -179,8 +179,12 @@ def test_heads_that_contradict_the_config_are_refused(toy):
 def test_tokenizer_and_preprocessor_arguments_are_found(toy):
     toy.keras()
     tokenizer = {
-        **{"name": "t", "trainable": True, "dtype": "int32", "config_file": "tokenizer.json"},
-        **{"vocabulary": None, "lowercase": True},
+        "name": "t",
+        "trainable": True,
+        "dtype": "int32",
+        "config_file": "tokenizer.json",
+        "vocabulary": None,
+        "lowercase": True,
     }
     tokenizer = toy.keras_object("ToyTokenizer", tokenizer)
     toy.json("tokenizer.json", {**tokenizer, "mlmzoo": {"format": 1, "tokenizer": {"extra": 3}}})
@@ -255,4 +259,14 @@ def test_an_oversized_config_is_refused_unread(toy):
 
 def test_a_missing_config_says_what_a_preset_is(toy):
     with pytest.raises(PresetMissingError, match=r"no config\.json"):
+        toy.read()
+
+
+@pytest.mark.parametrize(
+    "own", [{"format": 1, "head_state": "good"}, {"format": 1, "head": 3}, {"head": {}}, 3]
+)
+def test_a_malformed_entry_of_our_own_is_refused(toy, own):
+    toy.keras()
+    toy.json("task.json", {**toy.keras_object("ToyMaskedLM", {}), "mlmzoo": own})
+    with pytest.raises(PresetFormatError):
         toy.read()

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -172,3 +173,17 @@ def test_tokenizer_and_preprocessor_survive_and_can_be_written_alone(toy):
     # KerasHub takes its own default where we have no number.
     config = json.loads((toy.directory / "preprocessor.json").read_text())["config"]
     assert "mask_selection_length" not in config and "seed" not in config
+
+
+def test_a_family_without_a_name_in_a_layout_cannot_be_written_in_it(toy):
+    nameless = replace(toy.family, serialized_names=(), model_types=())
+    with pytest.raises(PresetFormatError, match="serialized_names"):
+        layouts.write(toy.directory, toy.request(family=nameless), "keras")
+    with pytest.raises(PresetFormatError, match="model_types"):
+        layouts.write(toy.directory, toy.request(family=nameless), "transformers")
+    assert list(toy.directory.iterdir()) == []
+
+
+def test_a_value_of_another_shape_than_announced_is_not_written(toy):
+    with pytest.raises(WeightsError, match="has shape"):
+        layouts.write(toy.directory, toy.request(read=lambda path: np.zeros((6, 2, 3))))
