@@ -1,0 +1,27 @@
+"""Layers shared by the families. Every one takes its numerics (activation, epsilon) as arguments."""
+
+from mlmzoo.kit.layers.activations import ACTIVATIONS, activation
+from mlmzoo.kit.layers.attention import SelfAttention
+from mlmzoo.kit.layers.embeddings import PositionEmbedding, segment_embedding, token_embedding
+from mlmzoo.kit.layers.initializers import (
+    fresh_values,
+    kernel_initializer,
+    skip_initialization,
+)
+from mlmzoo.kit.layers.masked_lm_head import MaskedLMHead
+from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder
+
+__all__ = [
+    "ACTIVATIONS",
+    "FeedForward",
+    "MaskedLMHead",
+    "PositionEmbedding",
+    "SelfAttention",
+    "TransformerEncoder",
+    "activation",
+    "fresh_values",
+    "kernel_initializer",
+    "segment_embedding",
+    "skip_initialization",
+    "token_embedding",
+]

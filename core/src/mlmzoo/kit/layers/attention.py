@@ -1,0 +1,75 @@
+"""Multi-head self-attention (Vaswani et al., 2017). The one place that knows of fused kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mlmzoo.kit.layers.initializers import kernel_initializer
+
+
+class SelfAttention(keras.layers.Layer):
+    """Attention of every token of a row to every visible token of it.
+
+    Kernels are plain ``(D, D)`` matrices, so that a checkpoint needs no reshaping and LoRA and
+    int8 quantisation are those of `keras.layers.Dense`.
+
+    Args:
+        dim: Width ``D`` of the model.
+        num_heads: Number of heads ``H``, a divisor of `dim`.
+        dropout: Share of attention weights dropped in training.
+
+    Call: hidden states ``(B, L, D)`` and padding mask ``(B, L)`` (0 hides a token)
+    ``-> (B, L, D)``.
+    """
+
+    def __init__(self, dim: int, num_heads: int, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.head_dim = dim // num_heads
+        self.rate = dropout
+
+        def dense(name: str) -> keras.layers.Dense:
+            return keras.layers.Dense(
+                dim, kernel_initializer=kernel_initializer(), dtype=self.dtype_policy, name=name
+            )
+
+        self.query = dense("query")
+        self.key = dense("key")
+        self.value = dense("value")
+        self.output_projection = dense("output")
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, input_shape: Any, padding_mask_shape: Any = None) -> None:
+        for layer in (self.query, self.key, self.value, self.output_projection):
+            layer.build(input_shape)
+
+    def call(self, hidden: Any, padding_mask: Any, training: bool | None = None) -> Any:
+        visible = ops.not_equal(padding_mask, 0)[:, None, None, :]
+        query, key, value = (
+            self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
+        )
+        if training and self.rate > 0:
+            # The fused kernels of Keras have no dropout argument.
+            context = self._attend_with_dropout(query, key, value, visible)
+        else:
+            context = ops.dot_product_attention(query, key, value, mask=visible)
+        length = ops.shape(hidden)[1]
+        context = ops.reshape(context, (-1, length, self.num_heads * self.head_dim))
+        return self.output_projection(context)
+
+    def compute_output_shape(self, hidden_shape: Any, padding_mask_shape: Any = None) -> Any:
+        return hidden_shape
+
+    def _split(self, x: Any) -> Any:
+        return ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, self.head_dim))
+
+    def _attend_with_dropout(self, query: Any, key: Any, value: Any, visible: Any) -> Any:
+        query = query * ops.cast(self.head_dim**-0.5, query.dtype)
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        # Far below any score, and still finite in float16.
+        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
+        weights = self.dropout(ops.softmax(scores, axis=-1), training=True)
+        return ops.einsum("bhqk,bkhd->bqhd", weights, value)

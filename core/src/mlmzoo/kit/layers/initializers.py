@@ -1,0 +1,49 @@
+"""Weight initialisation, and how to skip it where weights are about to be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+import numpy as np
+
+_skipping: ContextVar[bool] = ContextVar("mlmzoo_skip_initialization", default=False)
+
+
+@contextmanager
+def skip_initialization() -> Iterator[None]:
+    """Inside, kit layers are built with zeros: their values are about to be loaded.
+
+    Drawing random values for a large model takes longer than reading its weights.
+    """
+    token = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(token)
+
+
+def kernel_initializer(stddev: float = 0.02) -> keras.initializers.Initializer:
+    """Truncated normal as in BERT (Devlin et al., 2018), or zeros inside `skip_initialization`."""
+    if _skipping.get():
+        return keras.initializers.Zeros()
+    return keras.initializers.TruncatedNormal(stddev=stddev)
+
+
+def fresh_values(path: str, shape: tuple[int, ...], stddev: float = 0.02) -> np.ndarray:
+    """Initial values of one variable, for weights that a checkpoint lacks.
+
+    Args:
+        path: Path of the variable; its last part says what it is (``gamma``, ``kernel``, …).
+        shape: Shape of the variable.
+        stddev: Standard deviation of matrices.
+    """
+    if path.endswith("gamma"):
+        return np.ones(shape, "float32")
+    if len(shape) < 2:
+        return np.zeros(shape, "float32")
+    values: Any = keras.initializers.TruncatedNormal(stddev=stddev)(shape, dtype="float32")
+    return keras.ops.convert_to_numpy(values)

@@ -1,0 +1,1 @@
+"""Tokenizers that families are made of: plain data, no Keras."""

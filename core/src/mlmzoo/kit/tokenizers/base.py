@@ -1,0 +1,397 @@
+"""`TokenizerBase`: what every tokenizer has in common, as plain data: no Keras, no TensorFlow."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from mlmzoo.contract.errors import InputError, PresetFormatError
+from mlmzoo.contract.protocols import Files
+from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
+from mlmzoo.kit.tokenizers.vocabulary import ids_of
+
+SPECIALS = ("none", "mask", "all")
+KERAS_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "config_file"}
+"""What a KerasHub tokenizer's config holds because it is a Keras layer; ours is not."""
+
+
+class TokenizerBase:
+    """Text to token ids and back.
+
+    A subclass turns its vocabulary into a list of tokens in id order, hands it to this
+    constructor, and gives `_encode_batch`, `_decode`, `_read_files` and `write_files`, and
+    `get_config` for further arguments of its own.
+
+    Every special token has a role, and each role gives two attributes: role ``"mask"`` gives
+    ``mask_token`` and ``mask_token_id``. The roles named by `start` and `end` are also
+    ``start_token``, ``start_token_id``, ``end_token`` and ``end_token_id``.
+
+    Args:
+        vocabulary: Every token, in id order.
+        special_tokens: A mapping of roles to tokens, changing or adding to the class' own; or a
+            list of further special tokens.
+        special_tokens_in_text: Whether calling the tokenizer recognises special tokens written
+            in a text. If not (the default), a text that says "[MASK]" holds no mask.
+        special_tokens_in_strings: KerasHub's name of the same.
+        sequence_length: Length to pad and truncate to when the tokenizer is called; ``None``
+            leaves rows as long as they are.
+
+    Raises:
+        InputError: A special token is missing from the vocabulary; the vocabulary is empty,
+            has duplicates or holds something that is not a string; an unknown argument.
+    """
+
+    special_tokens: Mapping[str, str] = {}
+    """Role -> token, e.g. ``{"pad": "[PAD]", "mask": "[MASK]"}``."""
+    start: ClassVar[str | None] = None
+    """Role of the token a packed sequence begins with."""
+    end: ClassVar[str | None] = None
+    """Role of the token that ends each segment of a packed sequence."""
+    pair_separators: ClassVar[int] = 1
+    """How many `end` tokens stand between the two segments of a pair."""
+
+    pad_token: str
+    pad_token_id: int
+    mask_token: str
+    mask_token_id: int
+    start_token_id: int
+    end_token_id: int
+
+    notes: tuple[str, ...] = ()
+    """What a reader of preset files should know: settings that were ignored, say."""
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        *,
+        special_tokens: Mapping[str, str] | Sequence[str] | None = None,
+        special_tokens_in_text: bool = False,
+        special_tokens_in_strings: bool | None = None,
+        sequence_length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = type(self).__name__
+        self._refuse_unknown(kwargs)
+        if sequence_length is not None and operator.index(sequence_length) < 1:
+            raise InputError(
+                f"sequence_length={sequence_length} was asked for. Give a positive number of "
+                "tokens, or None to leave rows as long as they are."
+            )
+        self.sequence_length = sequence_length
+        self.special_tokens_in_text = bool(
+            special_tokens_in_text
+            if special_tokens_in_strings is None
+            else special_tokens_in_strings
+        )
+        self._tokens = list(vocabulary)
+        self._ids = ids_of(self._tokens, name)
+        self._given_special_tokens = special_tokens
+        self._set_special_tokens(special_tokens)
+
+    # Given by a subclass -------------------------------------------------------------------------
+
+    def _encode_batch(self, texts: Sequence[str], specials: str) -> list[list[int]]:
+        """Ids of each text, nothing added; `specials` as in `encode`."""
+        raise NotImplementedError
+
+    def _encode_offsets(
+        self, texts: Sequence[str], specials: str
+    ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+        """Ids and character spans of each text. Optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where its tokens come from.")
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        """Text of ids, special tokens spelled out."""
+        raise NotImplementedError
+
+    @classmethod
+    def _read_files(
+        cls, files: Files, layout: str, config: dict[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Constructor arguments read from a preset's files, and notes on them."""
+        raise NotImplementedError
+
+    def write_files(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
+        """Writes the vocabulary (and, in the transformers layout, its settings) to a directory.
+
+        Args:
+            directory: A preset's directory; made if it is not there.
+            layout: ``"keras"`` or ``"transformers"``.
+        """
+        raise NotImplementedError
+
+    # Text to ids ---------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any) -> Any:
+        """Token ids of one text or of many; nothing is added to them.
+
+        Args:
+            inputs: One text, or a list, tuple, array, Series or string tensor of texts.
+
+        Returns:
+            One text: an int32 array ``(L,)``. Many: a list of such arrays, or one ``(B, L)``
+            array padded with the pad token where `sequence_length` is set. Inside
+            ``tf.data.Dataset.map``: the same as TensorFlow tensors, a batch as a ragged one.
+
+        Raises:
+            InputError: `inputs` is neither a text nor a flat sequence of texts.
+        """
+        if symbolic(inputs):
+            return in_graph(self.__call__, inputs, self.sequence_length)
+        texts, batched = self._read_texts(inputs)
+        specials = "all" if self.special_tokens_in_text else "none"
+        rows = [np.array(ids, np.int32) for ids in self._encode_batch(texts, specials)]
+        if self.sequence_length is not None:
+            padded = np.full((len(rows), self.sequence_length), self._padding_id(), np.int32)
+            for number, row in enumerate(rows):
+                padded[number, : len(row)] = row[: self.sequence_length]
+            return padded if batched else padded[0]
+        return rows if batched else rows[0]
+
+    def tokenize(self, inputs: Any) -> Any:
+        """The same as calling the tokenizer."""
+        return self(inputs)
+
+    def encode(self, texts: Sequence[str], specials: str = "none") -> list[list[int]]:
+        """Token ids of each text, nothing added, neither padded nor truncated.
+
+        Args:
+            texts: The texts.
+            specials: Which special tokens are recognised where a text spells them:
+                ``"none"``, ``"mask"`` (the mask token alone) or ``"all"``.
+
+        Raises:
+            InputError: Not a sequence of texts, or an unknown value of `specials`.
+        """
+        return self._encode_batch(self._batch(texts, specials), specials)
+
+    def encode_with_offsets(
+        self, texts: Sequence[str], specials: str = "none"
+    ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+        """As `encode`, and for each token the span of characters it was made from.
+
+        Returns:
+            The ids, and for each text a list of ``(start, end)``: token ``i`` stands for
+            ``text[start:end]`` of the text as it was given.
+        """
+        return self._encode_offsets(self._batch(texts, specials), specials)
+
+    # Ids to text ---------------------------------------------------------------------------------
+
+    def detokenize(self, ids: Any) -> Any:
+        """Text of one sequence of token ids, or texts of many.
+
+        Words are joined with single spaces, as KerasHub does; spaces before punctuation stay, so
+        that the text gives the same tokens again. Padding and the tokens that packing adds are
+        dropped; mask and unknown tokens are kept, being part of the text.
+
+        Args:
+            ids: A sequence of integers, or a list, 2-D array or ragged tensor of them.
+
+        Raises:
+            InputError: Not token ids, or ids outside of the vocabulary.
+        """
+        rows, batched = read_ids(ids)
+        dropped = {getattr(self, f"{name}_token_id", None) for name in ("pad", "start", "end")}
+        for id in {id for row in rows for id in row}:
+            self.id_to_token(id)
+        texts = [self._decode([id for id in row if id not in dropped]) for row in rows]
+        return texts if batched else texts[0]
+
+    # The vocabulary ------------------------------------------------------------------------------
+
+    def get_vocabulary(self) -> list[str]:
+        """Every token, in id order."""
+        return list(self._tokens)
+
+    def vocabulary_size(self) -> int:
+        """Number of token ids."""
+        return len(self._tokens)
+
+    def token_to_id(self, token: str) -> int:
+        """Id of a token.
+
+        Raises:
+            InputError: It is not in the vocabulary (as in KerasHub, no unknown-token id is given).
+        """
+        try:
+            return self._ids[token]
+        except (KeyError, TypeError):
+            raise InputError(
+                f"The id of the token {token!r} was asked for, and the vocabulary of "
+                f"{self.vocabulary_size()} tokens does not hold it. To get the ids of a text, "
+                "call the tokenizer."
+            ) from None
+
+    def id_to_token(self, id: int) -> str:
+        """Token of an id.
+
+        Raises:
+            InputError: The id is outside of the vocabulary.
+        """
+        number = operator.index(id)
+        if not 0 <= number < len(self._tokens):
+            raise InputError(
+                f"The token of id {number} was asked for. Ids of this vocabulary are 0 to "
+                f"{len(self._tokens) - 1}; were these ids made by another tokenizer?"
+            )
+        return self._tokens[number]
+
+    @property
+    def special_token_ids(self) -> list[int]:
+        """Ids of all special tokens, ascending."""
+        return sorted({self._ids[token] for token in self.special_tokens.values()})
+
+    # Configuration and files ---------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, vocabulary included, as JSON can hold them."""
+        given = self._given_special_tokens
+        return {
+            "vocabulary": self.get_vocabulary(),
+            "special_tokens": dict(given) if isinstance(given, Mapping) else given and list(given),
+            "special_tokens_in_text": self.special_tokens_in_text,
+            "sequence_length": self.sequence_length,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A tokenizer with the given constructor arguments."""
+        return cls(**config)
+
+    def keras_config(self) -> dict[str, Any]:
+        """The ``config`` object of KerasHub's ``tokenizer.json``, in its argument names."""
+        return {
+            "name": re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower(),
+            "trainable": True,
+            "dtype": "int32",
+            "config_file": "tokenizer.json",
+            "sequence_length": self.sequence_length,
+        }
+
+    def extras(self) -> dict[str, Any]:
+        """Constructor arguments that `keras_config` cannot express; empty where it says it all."""
+        return {}
+
+    @classmethod
+    def from_files(
+        cls,
+        files: Files,
+        layout: str,
+        config: Mapping[str, Any] | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """The tokenizer of a preset.
+
+        Args:
+            files: The preset's files.
+            layout: ``"keras"`` or ``"transformers"``.
+            config: Settings found in the preset (the ``config`` of KerasHub's
+                ``tokenizer.json``, with our `extras`). A setting that this class does not have
+                is ignored, and `notes` says so.
+            **overrides: Constructor arguments that win over what the files say.
+
+        Raises:
+            PresetMissingError: The vocabulary's file is not there.
+            PresetFormatError: It is malformed, or of another kind of tokenizer.
+            UnsupportedSettingError: It asks for something this class cannot do.
+        """
+        known = set(cls._arguments())
+        settings, ignored = {}, []
+        for key, value in (config or {}).items():
+            if key in known and key != "vocabulary":
+                settings[key] = value
+            elif key not in KERAS_LAYER_ARGUMENTS | {"vocabulary"}:
+                ignored.append(f"The tokenizer's setting {key}={value!r} is unknown and ignored.")
+        cls._refuse_unknown(set(overrides) - known)
+        arguments, notes = cls._read_files(files, layout, settings)
+        if "special_tokens_in_text" in overrides:
+            arguments.pop("special_tokens_in_strings", None)
+        try:
+            tokenizer = cls(**{**arguments, **overrides})
+        except InputError as error:
+            raise PresetFormatError(f"The tokenizer of {files.handle}: {error}") from error
+        tokenizer.notes = (*ignored, *notes)
+        return tokenizer
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.vocabulary_size()} tokens>"
+
+    # Inside --------------------------------------------------------------------------------------
+
+    @classmethod
+    def _arguments(cls) -> list[str]:
+        """Names of the constructor's arguments, those it passes on included."""
+        names: dict[str, None] = {}
+        for base in cls.__mro__[:-1]:
+            if "__init__" in base.__dict__:
+                for name, parameter in inspect.signature(
+                    base.__dict__["__init__"]
+                ).parameters.items():
+                    if name != "self" and parameter.kind not in (
+                        inspect.Parameter.VAR_POSITIONAL,
+                        inspect.Parameter.VAR_KEYWORD,
+                    ):
+                        names[name] = None
+        return list(names)
+
+    @classmethod
+    def _refuse_unknown(cls, names: Iterable[str]) -> None:
+        if unknown := sorted(names):
+            raise InputError(
+                f"{cls.__name__} was given the unknown argument(s) "
+                f"{', '.join(map(repr, unknown))}. It takes {', '.join(cls._arguments())}."
+            )
+
+    def _set_special_tokens(self, given: Mapping[str, str] | Iterable[str] | None) -> None:
+        if isinstance(given, str):
+            raise InputError(
+                f"special_tokens={given!r} was given. Give a list of tokens, or a mapping of "
+                f"roles to tokens such as {{'mask': {given!r}}}."
+            )
+        self.special_tokens = self._roles(given)
+        missing = {role: t for role, t in self.special_tokens.items() if t not in self._ids}
+        if missing:
+            raise InputError(
+                f"{type(self).__name__} needs special tokens that the vocabulary of "
+                f"{len(self._tokens)} tokens does not hold: "
+                + ", ".join(f"{token!r} ({role})" for role, token in missing.items())
+                + ". Add them to the vocabulary, or say which tokens have these roles: "
+                f"special_tokens={{{next(iter(missing))!r}: 'the token', ...}}."
+            )
+        roles = dict(self.special_tokens)
+        for name, role in (("start", self.start), ("end", self.end)):
+            if role is not None:
+                roles[name] = self.special_tokens[role]
+        for role, token in roles.items():
+            if role.isidentifier():
+                setattr(self, f"{role}_token", token)
+                setattr(self, f"{role}_token_id", self._ids[token])
+
+    def _roles(self, given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:
+        further = given if isinstance(given, Mapping) else {token: token for token in given or ()}
+        return {**type(self).special_tokens, **further}
+
+    def _padding_id(self) -> int:
+        return getattr(self, "pad_token_id", 0)
+
+    def _batch(self, texts: Sequence[str], specials: str) -> list[Any]:
+        if specials not in SPECIALS:
+            raise InputError(f"specials={specials!r} was given. Give one of {', '.join(SPECIALS)}.")
+        if isinstance(texts, str | bytes):
+            raise InputError(
+                "`encode` was given one lone text. Give a list of texts, or call the tokenizer."
+            )
+        return self._read_batch(texts)
+
+    def _read_texts(self, inputs: Any) -> tuple[list[Any], bool]:
+        return read_texts(inputs)
+
+    def _read_batch(self, texts: Any) -> list[Any]:
+        return read_texts(texts)[0]
