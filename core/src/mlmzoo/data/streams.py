@@ -1,0 +1,161 @@
+"""Streams of texts, of batches of them, or of what is tokenised already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.data.strings import (
+    FORMS,
+    columns,
+    from_array,
+    from_list,
+    not_a_text,
+    plain,
+    shown,
+    strings,
+)
+
+TEXT_COLUMN = "text"
+"""The entry of a mapping that holds its text, as data sets of the field name it."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts, or pairs of them, as plain lists.
+
+    Args:
+        first: The texts, or the first segment of each pair.
+        second: The second segment of each pair; ``None`` for single texts.
+        weights: float32 of shape ``(N,)``, one weight a text, or ``None``.
+        batch_size: Size of the first batch of a stream that came in batches, else ``None``.
+    """
+
+    first: list[str]
+    second: list[str] | None = None
+    weights: np.ndarray | None = None
+    batch_size: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """Input that is tokenised already and goes to Keras.
+
+    Args:
+        x: What to hand to Keras. It is the object given, but for a one-shot iterator: that had to
+            be looked into, so this is a generator that starts with the element looked at.
+    """
+
+    x: Any
+
+
+def checked(first: list[str], second: list[str] | None = None, size: int | None = None) -> Texts:
+    """The `Texts`, once it is sure that there are some."""
+    if not first:
+        raise InputError(f"Asked to read texts; found none: the data is empty. {FORMS}")
+    return Texts(first, second, batch_size=size)
+
+
+def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> Texts | Tokenised:
+    """Read a stream of texts or pairs, or of batches of them, to its end or to `limit`.
+
+    Args:
+        x: Any iterable. An element can be a mapping with an entry ``"text"``.
+        limit: Most batches to take, and how many texts count as one where elements are single.
+
+    Raises:
+        InputError: The stream says that it has no end and there is no limit, it is empty, or its
+            elements are no texts or not all of one form.
+    """
+    if _is_tokenised(getattr(x, "element_spec", None)):  # a tf.data.Dataset tells without reading
+        return Tokenised(x)
+    if limit is None and _is_endless(x):
+        raise InputError(
+            f"Asked to read all texts of a {type(x).__name__}; found that it has no end. "
+            "Give steps_per_epoch, or take the repetition out."
+        )
+    # A DataLoader turns a batch of pairs into a list of two columns.
+    collated = _inherits(x, "DataLoader", "torch.utils.data")
+    iterator = iter(x)
+    first: list[str] = []
+    second: list[str] = []
+    form: str | None = None
+    size: int | None = None
+    for index, element in enumerate(iterator):
+        if index == 0 and _is_tokenised(element):
+            return Tokenised(_from(element, iterator) if iterator is x else x)
+        ones, twos, batched = _element(element, index, collated)
+        found = ("batches of " if batched else "") + ("texts" if twos is None else "pairs")
+        if form is not None and found != form:
+            raise InputError(
+                f"Asked to read a stream of {form}; found {found} at index {index}: "
+                f"{shown(element)}. Give elements of one form."
+            )
+        form = found
+        first += ones
+        second += twos or []
+        if batched and size is None:
+            size = len(ones)
+        # Asked before the next element is pulled: pulling may wait, or count.
+        if limit and (index + 1 >= limit[0] if batched else len(first) >= limit[0] * limit[1]):
+            break
+    return checked(first, second if form and form.endswith("pairs") else None, size)
+
+
+def _element(element: Any, index: int, collated: bool) -> tuple[list[str], list[str] | None, bool]:
+    """First segments, second segments, and whether the element is a batch."""
+    what = f"element {index} of a stream"
+    if isinstance(element, Mapping):
+        if TEXT_COLUMN not in element:
+            raise not_a_text(element, index, "a stream of texts")
+        element = element[TEXT_COLUMN]
+    element = plain(element)
+    if isinstance(element, tuple) and len(element) == 1:
+        element = plain(element[0])
+    if isinstance(element, str | bytes):
+        return strings([element], what), None, False
+    if collated and isinstance(element, list) and len(element) == 2:
+        if all(isinstance(part, list | tuple) for part in element):
+            element = tuple(element)
+    if isinstance(element, tuple) and len(element) == 2:
+        parts = [plain(part) for part in element]
+        if all(isinstance(part, str | bytes) for part in parts):
+            return strings(parts[:1], what), strings(parts[1:], what), False
+        return *columns(parts, what), True
+    if isinstance(element, np.ndarray):
+        return *from_array(element), True
+    if isinstance(element, list):
+        return *from_list(element, what), True
+    raise not_a_text(element, index, "a stream of texts")
+
+
+def _is_tokenised(element: Any) -> bool:
+    head = element[0] if isinstance(element, tuple) and element else element
+    return isinstance(head, Mapping) and TEXT_COLUMN not in head
+
+
+def _is_endless(x: Any) -> bool:
+    """Whether a stream says that it has no end; most cannot tell."""
+    if _inherits(x, "DatasetV2", "tensorflow.python"):
+        return int(x.cardinality()) == -1
+    return _inherits(x, "PyDataset", "keras.") and x.num_batches is None
+
+
+def _from(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    # A generator function, for Keras takes no other kind of iterator.
+    yield first
+    yield from rest
+
+
+def _inherits(x: Any, name: str, module: str) -> bool:
+    return any(
+        parent.__name__ == name and parent.__module__.startswith(module)
+        for parent in type(x).__mro__
+    )

@@ -1,0 +1,75 @@
+"""Text files to texts, one a line."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlmzoo.contract.errors import InputError
+
+
+def read_lines(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Read text files, one text a line; empty lines are skipped.
+
+    Args:
+        paths: Paths or glob patterns (``"corpus/**/*.txt"``), ``~`` allowed. A file whose name
+            ends in ``.gz`` is decompressed. The files of a pattern are read in sorted order.
+
+    Returns:
+        The texts, without surrounding white space, in file and line order.
+
+    Raises:
+        InputError: A path matches no file, is a directory or is not UTF-8; or no file holds a text.
+    """
+    asked = [os.fspath(path) for path in paths]
+    texts: list[str] = []
+    for path in asked:
+        for file in _matches(path):
+            texts.extend(_lines(file))
+    if not texts:
+        raise InputError(
+            f"Asked for texts from {_quoted(asked)}; every line of what was found is empty. "
+            "Give files with one text a line."
+        )
+    return texts
+
+
+def _matches(path: str) -> list[Path]:
+    expanded = os.path.expanduser(path)
+    # A name that exists wins over its reading as a pattern: "notes[1].txt" is a fine file name.
+    found = [expanded] if os.path.exists(expanded) else sorted(glob.glob(expanded, recursive=True))
+    files = [Path(name) for name in found if not os.path.isdir(name)]
+    if files:
+        return files
+    if found:
+        raise InputError(
+            f"Asked for texts from {path!r}; found a directory. "
+            f"Give its files as a pattern, e.g. {os.path.join(path, '*.txt')!r}."
+        )
+    shown = path if len(path) <= 100 else path[:97] + "..."
+    raise InputError(
+        f"Asked for texts from {shown!r}; no file matches. A single str is the path or glob of "
+        "text files, one text a line: check it, or for one text itself give a list: [text]."
+    )
+
+
+def _lines(file: Path) -> list[str]:
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        # utf-8-sig: a byte order mark is an editor's trace, not part of the first text.
+        with opener(file, "rt", encoding="utf-8-sig") as stream:
+            # Not splitlines(): a form feed or U+2028 inside a line does not end the text.
+            return [text for line in stream if (text := line.strip())]
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise InputError(
+            f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}). "
+            "Give UTF-8 text files, plain or gzip-compressed with a name ending in '.gz'."
+        ) from error
+
+
+def _quoted(paths: list[str]) -> str:
+    shown = ", ".join(repr(path) for path in paths[:3])
+    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

@@ -1,0 +1,145 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.data.batching import WORTH_A_SHARE, groups, ladder, ordered_groups, plan
+
+
+def skewed(count=3000, limit=128, seed=0):
+    """Lengths like those of verses: most short, a few at the limit."""
+    lengths = np.random.default_rng(seed).lognormal(3.4, 0.5, size=count).astype(int) + 3
+    return np.minimum(lengths, limit)
+
+
+def slots(made, batch_size):
+    return sum(batch_size * group.length for group in made)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("count", [1, 7, 32, 33, 500])
+def test_every_row_is_in_exactly_one_batch_that_holds_it(shuffled, count):
+    lengths = skewed(count)
+    shapes = plan(lengths, 32, limit=128, worth=0)
+    rng = np.random.default_rng(0) if shuffled else None
+    made = groups(lengths, shapes, 32, rng)
+    rows = np.concatenate([group.indices for group in made])
+    assert sorted(rows.tolist()) == list(range(count))
+    for group in made:
+        assert lengths[group.indices].max() <= group.length
+        assert group.length in shapes
+        assert len(group.indices) <= 32
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 32])
+def test_there_are_as_many_batches_every_epoch_as_rows_fill(batch_size):
+    lengths = skewed(501)
+    shapes = plan(lengths, batch_size, limit=128, worth=0)
+    for seed in range(5):
+        made = groups(lengths, shapes, batch_size, np.random.default_rng(seed))
+        assert len(made) == -(-501 // batch_size)
+        assert sum(len(group.indices) != batch_size for group in made) <= 1
+
+
+def test_shuffling_changes_rows_and_order_of_batches():
+    lengths = skewed(500)
+    shapes = plan(lengths, 8, limit=128, worth=0)
+    one, other = (groups(lengths, shapes, 8, np.random.default_rng(seed)) for seed in (0, 1))
+    assert [group.length for group in one] != [group.length for group in other]
+    assert {frozenset(group.indices.tolist()) for group in one}.isdisjoint(
+        {frozenset(group.indices.tolist()) for group in other if len(group.indices) == 8}
+    )
+
+
+def test_unshuffled_rows_keep_their_order_within_a_length():
+    lengths = np.array([3, 9, 4, 10, 5, 11])
+    made = groups(lengths, (8, 16), 2)
+    assert [(group.indices.tolist(), group.length) for group in made] == [
+        ([0, 2], 8),
+        ([4, 1], 16),
+        ([3, 5], 16),
+    ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+@pytest.mark.parametrize("max_shapes", [1, 2, 3, 4])
+def test_the_plan_is_the_best_of_all_plans(batch_size, max_shapes):
+    for seed in range(3):
+        lengths = skewed(200, limit=60, seed=seed)
+        top = min(-(-int(lengths.max()) // 8) * 8, 60)
+        candidates = range(8, top, 8)
+        found = plan(lengths, batch_size, limit=60, max_shapes=max_shapes, worth=-(10**9))
+        best = min(
+            slots(groups(lengths, (*chosen, top), batch_size), batch_size)
+            for count in range(max_shapes)
+            for chosen in itertools.combinations(candidates, count)
+        )
+        made = slots(groups(lengths, found, batch_size), batch_size)
+        assert len(found) <= max_shapes
+        # A shape that saves less than its share is left out.
+        assert best <= made <= best / (1 - WORTH_A_SHARE) ** max_shapes
+
+
+def test_shapes_are_few_static_and_ascending():
+    shapes = plan(skewed(), 32, limit=128)
+    assert 2 <= len(shapes) <= 4
+    assert list(shapes) == sorted(set(shapes))
+    assert all(length % 8 == 0 for length in shapes)
+    assert shapes[-1] == 128
+
+
+def test_grouping_spends_far_less_on_padding_than_the_limit_does():
+    lengths = skewed(30_000)
+    fixed = groups(lengths, plan(lengths, 32, "fixed", 128), 32)
+    grouped = groups(lengths, plan(lengths, 32, "length", 128), 32, np.random.default_rng(0))
+    assert slots(fixed, 32) / lengths.sum() > 3
+    assert slots(grouped, 32) / lengths.sum() < 1.35
+
+
+def test_few_rows_are_not_worth_a_second_shape():
+    assert plan(np.array([5, 5, 5, 5, 120, 120, 120, 120]), 4, limit=128) == (120,)
+
+
+def test_rows_all_alike_make_one_shape():
+    assert plan(np.full(100_000, 30), 32, limit=128) == (32,)
+
+
+def test_fixed_is_always_the_limit():
+    assert plan(np.array([3, 4]), 2, "fixed", 100) == (100,)
+
+
+def test_a_limit_that_is_no_multiple_of_eight_is_kept():
+    assert plan(np.array([3, 99, 100]), 2, "length", 100)[-1] == 100
+
+
+def test_unknown_batching_and_batch_sizes_are_refused():
+    with pytest.raises(InputError, match=r"'sorted'.*'length' and 'fixed'"):
+        plan(np.array([1]), 2, "sorted")
+    with pytest.raises(InputError, match="batch_size=0"):
+        plan(np.array([1]), 0)
+    with pytest.raises(InputError, match="batch_size=0"):
+        groups(np.array([1]), (8,), 0)
+
+
+def test_a_row_longer_than_every_shape_is_never_cut_silently():
+    with pytest.raises(ValueError, match="9 tokens"):
+        groups(np.array([9]), (8,), 1)
+    with pytest.raises(ValueError, match="9 tokens"):
+        plan(np.array([9]), 1, limit=8)
+
+
+def test_the_ladder_doubles_up_to_the_limit():
+    assert ladder(512) == (16, 32, 64, 128, 256, 512)
+    assert ladder(100) == (16, 32, 64, 100)
+    assert ladder(10) == (10,)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_ordered_groups_lead_back_to_the_input_order(count):
+    lengths = skewed(count)
+    made, back = ordered_groups(lengths, 8, limit=128)
+    answers = [lengths[group.indices] for group in made]
+    restored = np.concatenate(answers)[back] if answers else np.zeros(0)
+    np.testing.assert_array_equal(restored, lengths)
+    assert [group.length for group in made] == sorted(group.length for group in made)
