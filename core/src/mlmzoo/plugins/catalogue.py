@@ -65,7 +65,10 @@ def _read(place: str) -> dict[str, Any]:
             "to be package data of the distribution; is it in the wheel?"
         ) from error
     if data is None:
-        raise PluginError(f"The presets file {place!r} is in a package that gives no access to it.")
+        raise PluginError(
+            f"The presets file {place!r} cannot be read: there is no package {package!r}, or it "
+            "gives no access to its files."
+        )
     try:
         table = json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats)
     except ValueError as error:

@@ -1,0 +1,1 @@
+"""What a masked language model is asked, on plain arrays: texts' logits in, answers out."""

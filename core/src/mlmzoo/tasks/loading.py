@@ -1,0 +1,299 @@
+"""From a preset to objects: every `from_preset` ends here."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from mlmzoo.contract.errors import (
+    FamilyMismatchError,
+    HubAccessError,
+    HubUnavailableError,
+    InputError,
+    PresetFormatError,
+    PresetMissingError,
+    PresetWarning,
+)
+from mlmzoo.contract.records import Family, Preset
+from mlmzoo.kit.layers import fresh_values, skip_initialization
+from mlmzoo.kit.variables import VariableTarget
+from mlmzoo.plugins import registry
+from mlmzoo.presets import layouts
+from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.report import LoadReport
+from mlmzoo.presets.resolver import Location, resolve
+
+
+@dataclass
+class Opened:
+    """A preset that was found: what it is, and its files where they were needed."""
+
+    asked: str
+    family: Family
+    backbone: Mapping[str, Any]
+    head: Mapping[str, Any]
+    builtin: Preset | None
+    contents: Contents | None
+    notes: list[str]
+
+    @property
+    def handle(self) -> str:
+        """Where the files came from."""
+        return self.contents.files.handle if self.contents else "architecture only"
+
+
+def open_preset(preset: str | os.PathLike[str], need_files: bool = True) -> Opened:
+    """Find a preset, and read its configuration.
+
+    Args:
+        preset: What the user asked for.
+        need_files: Whether files are wanted. A built-in preset's architecture needs none.
+    """
+    location = resolve(preset, registry())
+    builtin = location.builtin
+    if builtin is not None and not need_files:
+        family = registry().family(builtin.family)
+        return Opened(
+            location.asked, family, builtin.backbone, builtin.head, builtin, None, []
+        )
+    contents, notes = _first_that_answers(location)
+    backbone, head = contents.backbone, contents.head
+    if builtin is not None:
+        # A built-in preset is computed as its original was trained, whichever copy is read.
+        backbone, head = {**backbone, **builtin.backbone}, {**head, **builtin.head}
+    return Opened(location.asked, contents.family, backbone, head, builtin, contents, notes)
+
+
+def _first_that_answers(location: Location) -> tuple[Contents, list[str]]:
+    failures: list[OSError] = []
+    # Early transformers checkpoints do not say themselves of which family they are.
+    family = registry().family(location.builtin.family) if location.builtin else None
+    for files in location.files:
+        try:
+            contents = layouts.read(files, registry(), family)
+        except (HubUnavailableError, HubAccessError, PresetMissingError) as error:
+            failures.append(error)
+            continue
+        notes = [f"fell back on {files.handle}: {error}" for error in failures]
+        return contents, notes
+    if len(failures) == 1:
+        raise failures[0]
+    reasons = "\n".join(f"- {error}" for error in failures)
+    raise type(failures[0])(
+        f"Preset {location.asked!r} was asked for, and none of its {len(failures)} sources could "
+        f"be read:\n{reasons}"
+    ) from failures[0]
+
+
+# Classes ------------------------------------------------------------------------------------------
+
+
+def registered_class(name: str) -> type:
+    """The class Keras knows under a registered name such as ``"mlmzoo_bert>BertBackbone"``.
+
+    The plugin is imported if it is installed and was not yet; nothing else is.
+
+    Raises:
+        PresetFormatError: No installed plugin has such a class.
+    """
+    kind = keras.saving.get_registered_object(name)
+    if kind is None:
+        path = registry().class_names.get(name.rpartition(">")[2])
+        if path is None:
+            raise PresetFormatError(
+                f"A saved model names the class {name!r}, which no installed plugin has. "
+                "Install the plugin it was saved with."
+            )
+        kind = registry().load(path)
+    return kind
+
+
+def _class_for(cls: type, family: Family, path: str) -> type:
+    """The class to build: the family's own, or the user's subclass of it."""
+    kind = registry().load(path)
+    if issubclass(cls, kind):
+        return cls
+    if issubclass(kind, cls):
+        return kind
+    raise FamilyMismatchError(
+        f"{cls.__name__}.from_preset was asked for a preset of the family {family.name!r}, which "
+        f"is loaded by {kind.__name__}. Use {kind.__name__} or a base class that finds the family."
+    )
+
+
+def constructor_arguments(kind: type) -> set[str]:
+    """Names a constructor takes, those of its base classes included."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        if base.__module__.split(".")[0] == "keras":
+            break
+        if "__init__" in vars(base):
+            names.update(inspect.signature(base.__init__).parameters)
+    return names - {"self", "inputs", "outputs", "settings", "kwargs", "args"}
+
+
+def _take(kwargs: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: kwargs.pop(name) for name in list(kwargs) if name in names}
+
+
+def _refuse_leftovers(kwargs: dict[str, Any], asked: str, known: set[str]) -> None:
+    if kwargs:
+        raise InputError(
+            f"from_preset({asked!r}) was given {', '.join(sorted(kwargs))}, which neither the "
+            f"model nor its preprocessor takes. They take: {', '.join(sorted(known))}."
+        )
+
+
+# Loading ------------------------------------------------------------------------------------------
+
+
+def load_backbone(cls: type, preset: Any, load_weights: bool = True, **kwargs: Any) -> Any:
+    """What `Backbone.from_preset` does."""
+    opened = open_preset(preset, need_files=load_weights)
+    kind = _class_for(cls, opened.family, opened.family.backbone)
+    backbone = _build_backbone(kind, opened, load_weights, kwargs)
+    if load_weights:
+        outcome = _load_weights(opened, backbone.weights, "backbone")
+        backbone.load_report = _report(opened, [outcome], head_state=None)
+    return backbone
+
+
+def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict[str, Any]) -> Any:
+    known = constructor_arguments(kind) | {"name", "trainable"}
+    arguments = {**opened.backbone, **_take(kwargs, known)}
+    _refuse_leftovers(kwargs, opened.asked, known)
+    if not load_weights:
+        return kind(**arguments)
+    with skip_initialization():
+        return kind(**arguments)
+
+
+def load_tokenizer(cls: type, preset: Any, **kwargs: Any) -> Any:
+    """What `Tokenizer.from_preset` does."""
+    opened = open_preset(preset)
+    return _build_tokenizer(cls, opened, kwargs)
+
+
+def _build_tokenizer(cls: type, opened: Opened, overrides: Mapping[str, Any]) -> Any:
+    contents = opened.contents
+    assert contents is not None
+    kind: Any = _class_for(cls, opened.family, opened.family.tokenizer)
+    written = {**(opened.builtin.tokenizer if opened.builtin else {}), **overrides}
+    return kind.from_files(contents.files, contents.layout, contents.tokenizer, **written)
+
+
+def load_preprocessor(cls: type, preset: Any, **kwargs: Any) -> Any:
+    """What `Preprocessor.from_preset` does."""
+    opened = open_preset(preset)
+    return _build_preprocessor(cls, opened, kwargs)
+
+
+def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> Any:
+    from mlmzoo.tasks.tokenizer import Tokenizer
+
+    contents = opened.contents
+    assert contents is not None
+    kind = _class_for(cls, opened.family, opened.family.preprocessor)
+    known = constructor_arguments(kind)
+    tokenizer_arguments = constructor_arguments(registry().load(opened.family.tokenizer)) - known
+    overrides = _take(kwargs, tokenizer_arguments)
+    tokenizer = kwargs.pop("tokenizer", None) or _build_tokenizer(Tokenizer, opened, overrides)
+    written = {k: v for k, v in (contents.preprocessor or {}).items() if k in known}
+    longest = opened.backbone.get("max_sequence_length")
+    arguments = {**({"sequence_length": longest} if longest else {}), **written}
+    arguments.update(_take(kwargs, known))
+    _refuse_leftovers(kwargs, opened.asked, known | tokenizer_arguments)
+    return kind(tokenizer=tokenizer, **arguments)
+
+
+def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -> Any:
+    """What `Task.from_preset` does."""
+    from mlmzoo.tasks.preprocessor import Preprocessor
+
+    wants_preprocessor = "preprocessor" not in kwargs
+    preprocessor = kwargs.pop("preprocessor", None)
+    opened = open_preset(preset, need_files=load_weights or wants_preprocessor)
+    family = opened.family
+    kind = _class_for(cls, family, registry().task(cls.task_name, family.name))
+
+    backbone_class = registry().load(family.backbone)
+    for_backbone = _take(kwargs, constructor_arguments(backbone_class))
+    for_task = {
+        **{f"head_{name}": value for name, value in opened.head.items()},
+        **_take(kwargs, constructor_arguments(kind) | {"name", "trainable"}),
+    }
+    for_task = {k: v for k, v in for_task.items() if k in constructor_arguments(kind) | {"name", "trainable"}}
+    if wants_preprocessor:
+        known = constructor_arguments(registry().load(family.preprocessor))
+        known |= constructor_arguments(registry().load(family.tokenizer))
+        preprocessor = _build_preprocessor(Preprocessor, opened, _take(kwargs, known))
+    _refuse_leftovers(kwargs, opened.asked, constructor_arguments(backbone_class) | constructor_arguments(kind))
+
+    backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
+    if not load_weights:
+        return kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+    with skip_initialization():
+        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+    _load_task_weights(opened, task)
+    return task
+
+
+def _load_task_weights(opened: Opened, task: Any) -> None:
+    contents = opened.contents
+    assert contents is not None
+    outcomes = [_load_weights(opened, task.backbone.weights, "backbone")]
+    backbone = {id(weight) for weight in task.backbone.weights}
+    head = [weight for weight in task.weights if id(weight) not in backbone]
+    state = contents.head_state
+    if contents.has_head:
+        outcomes.append(_load_weights(opened, head, "head"))
+    else:
+        for weight in head:
+            weight.assign(fresh_values(weight.path, tuple(weight.shape)))
+    task.head_state = state
+    task.load_report = _report(opened, outcomes, state)
+    if state == "random":
+        warnings.warn(
+            f"Preset {opened.asked!r} has no trained masked-LM head ({opened.handle}), so the "
+            "head starts from random values. Train it with fit() before asking it to fill masks.",
+            PresetWarning,
+            stacklevel=4,
+        )
+    elif state == "unknown":
+        warnings.warn(
+            f"Preset {opened.asked!r} has a masked-LM head and does not say whether it was ever "
+            "trained. It is used as it is.",
+            PresetWarning,
+            stacklevel=4,
+        )
+
+
+def _load_weights(opened: Opened, variables: Any, part: str) -> Any:
+    """Load one part's variables; those a checkpoint may lack and lacks start afresh."""
+    assert opened.contents is not None
+    targets = {v.path: VariableTarget(v) for v in variables}
+    outcome = opened.contents.load(part, targets)
+    for path in outcome.missing:
+        targets[path].assign(0, fresh_values(path, targets[path].shape))
+    return outcome
+
+
+def _report(opened: Opened, outcomes: list[Any], head_state: str | None) -> LoadReport:
+    contents = opened.contents
+    assert contents is not None
+    return LoadReport(
+        asked=opened.asked,
+        source=opened.handle,
+        layout=contents.layout,
+        loaded=tuple(path for outcome in outcomes for path in outcome.loaded),
+        missing=tuple(path for outcome in outcomes for path in outcome.missing),
+        unexpected=tuple(dict.fromkeys(k for outcome in outcomes for k in outcome.unexpected)),
+        head_state=head_state,
+        notes=(*opened.notes, *contents.notes),
+    )

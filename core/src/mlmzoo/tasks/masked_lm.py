@@ -1,0 +1,222 @@
+"""`MaskedLM`: predict the tokens that are masked. The main door of the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from mlmzoo.contract.errors import InputError, NoMaskError, RandomHeadError
+from mlmzoo.data.inputs import read_texts
+from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
+from mlmzoo.kit.layers import MaskedLMHead
+from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
+from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
+from mlmzoo.tasks.task import Task
+from mlmzoo.tasks.text_training import TextTraining
+
+MEAN_OVER_WEIGHTS = "mean_with_sample_weight"
+
+
+class MaskedLM(TextTraining, Task):
+    """A backbone with a head that predicts masked tokens, trained and asked with raw text.
+
+    Compiled on construction; see `compile`.
+
+    Args:
+        backbone: The encoder.
+        preprocessor: Tokenises and masks; ``None`` where the input is tokenised already.
+        head_activation: Activation in the head; that of the backbone where ``None``.
+        head_epsilon: Epsilon of the head's normalisation; that of the backbone where ``None``.
+        head_state: What is known of the head's weights: ``"random"``, ``"trained"`` or
+            ``"unknown"``.
+
+    Inputs: the backbone's, and ``mask_positions`` ``(B, M)``. Output: logits ``(B, M, V)``.
+
+    Example:
+        >>> from mlmzoo import MaskedLM
+        >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
+        >>> masked_lm.fit(["In the beginning was the Word."], verbose=0)  # doctest: +ELLIPSIS
+        <...History object at ...>
+    """
+
+    task_name = "masked_lm"
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        preprocessor: MaskedLMPreprocessor | None = None,
+        head_activation: str | None = None,
+        head_epsilon: float | None = None,
+        head_state: str = "random",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(backbone, preprocessor, **kwargs)
+        self.head_activation = head_activation or backbone.activation
+        self.head_epsilon = backbone.layer_norm_epsilon if head_epsilon is None else head_epsilon
+        self.head_state = head_state
+        self.mlm_head = MaskedLMHead(
+            backbone.token_embedding.input_dim,
+            backbone.token_embedding.output_dim,
+            self.head_activation,
+            self.head_epsilon,
+            dtype=backbone.dtype_policy,
+            name="mlm_head",
+        )
+        # Built outside the model's name scope, so that the head's variables are called the same
+        # whatever the model is called.
+        self.mlm_head.build(backbone.output["sequence_output"].shape)
+        self.build()
+        self.compile()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Nothing is left to build: backbone and head have their variables already."""
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
+        names = self.backbone.input
+        hidden = self.backbone({name: inputs[name] for name in names}, training=training)
+        return self.mlm_head(
+            hidden["sequence_output"],
+            inputs["mask_positions"],
+            token_embedding=self.backbone.token_embedding,
+        )
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        weighted_metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Configure training.
+
+        With the automatic loss, the loss reported by `fit` and `evaluate` is the mean over all
+        real masked tokens, whatever the batch size.
+
+        Args:
+            optimizer: ``"auto"`` is Adam with learning rate 5e-5.
+            loss: ``"auto"`` is sparse categorical cross-entropy from logits, averaged over the
+                masked tokens.
+            weighted_metrics: ``"auto"`` is sparse categorical accuracy over the masked tokens.
+            **kwargs: See `keras.Model.compile`. On TensorFlow ``jit_compile`` is off unless it is
+                asked for: XLA would compile every batch shape anew, seconds for each.
+        """
+        if keras.backend.backend() == "tensorflow":
+            kwargs.setdefault("jit_compile", False)
+        if optimizer == "auto":
+            optimizer = keras.optimizers.Adam(5e-5)
+        if loss == "auto":
+            loss = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction=MEAN_OVER_WEIGHTS
+            )
+        if weighted_metrics == "auto":
+            weighted_metrics = [TokenAccuracy()]
+        super().compile(
+            optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs
+        )
+        if getattr(loss, "reduction", None) == MEAN_OVER_WEIGHTS:
+            # Past Keras' attribute tracking, as Keras' own compile() does: a built model takes no
+            # new state.
+            object.__setattr__(self, "_loss_tracker", TokenMean(name="loss"))
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was given, and whether the optimizer has its slots."""
+        return {**super().get_compile_config(), "optimizer_built": self.optimizer.built}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was."""
+        config = dict(keras.saving.deserialize_keras_object(config))
+        optimizer_built = config.pop("optimizer_built", True)
+        self.compile(**config)
+        if optimizer_built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        if isinstance(self._loss_tracker, TokenMean):
+            self._loss_tracker.weigh(ops.ones_like(y) if sample_weight is None else sample_weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def fill_mask(
+        self, texts: Any, top_k: int = 5, batch_size: int = 32
+    ) -> FilledText | list[FilledText]:
+        """The most probable tokens for each mask token in the texts.
+
+        Several masks in a text are answered independently of each other.
+
+        Args:
+            texts: One text, or a list of them; a text holds the tokenizer's mask token
+                (``"[MASK]"``) at least once. A pair of texts is a tuple.
+            top_k: Number of candidates.
+            batch_size: Texts computed at a time.
+
+        Returns:
+            A `FilledText` for one text, a list of them for a list, in the order of the texts.
+
+        Raises:
+            RandomHeadError: The head was never trained.
+            NoMaskError: A text has no mask token within the sequence length.
+        """
+        self._refuse_random_head("fill_mask")
+        single = isinstance(texts, str) or _is_pair(texts)
+        given = [texts] if single else list(texts)
+        rows = self.preprocessor.rows(read_texts(given), specials="mask")
+        answers = self._logits_at_masks(rows, batch_size)
+        mask = self.preprocessor.tokenizer.mask_token
+        for text, (positions, _) in zip(given, answers, strict=True):
+            if not len(positions):
+                raise NoMaskError(
+                    f"A text to be filled has no {mask} within the first "
+                    f"{self.preprocessor.sequence_length} tokens: {_shorten(text)!r}. "
+                    f"Put {mask} where a token is to be predicted."
+                )
+        filled = [
+            FilledText(text, self._answers(positions, logits, top_k))
+            for text, (positions, logits) in zip(given, answers, strict=True)
+        ]
+        return filled[0] if single else filled
+
+    def _answers(
+        self, positions: np.ndarray, logits: np.ndarray, top_k: int
+    ) -> tuple[MaskAnswer, ...]:
+        tokenizer = self.preprocessor.tokenizer
+        return tuple(
+            MaskAnswer(
+                int(position),
+                best_candidates(
+                    row, top_k, tokenizer.id_to_token, lambda i: tokenizer.detokenize([i])
+                ),
+            )
+            for position, row in zip(positions, logits, strict=True)
+        )
+
+    def _refuse_random_head(self, what: str) -> None:
+        if self.head_state == "random":
+            raise RandomHeadError(
+                f"{what} was asked of a masked-LM head that was never trained: its answers would "
+                "be noise. Load a preset that has a trained head, or train this one with fit()."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the state of the head included."""
+        return {
+            **super().get_config(),
+            "head_activation": self.head_activation,
+            "head_epsilon": self.head_epsilon,
+            "head_state": self.head_state,
+        }
+
+
+def _is_pair(x: Any) -> bool:
+    return isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, str) for part in x)
+
+
+def _shorten(text: Any, width: int = 60) -> str:
+    text = text if isinstance(text, str) else " / ".join(text)
+    return text if len(text) <= width else text[: width - 1] + "…"

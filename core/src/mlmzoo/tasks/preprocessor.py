@@ -1,0 +1,241 @@
+"""`Preprocessor`: raw text to what a backbone takes; `MaskedLMPreprocessor`: and masked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.data.frames import frame
+from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.masking import MaskingRule, draw
+from mlmzoo.data.rows import TokenRows, pack
+from mlmzoo.tasks import loading, saving
+from mlmzoo.tasks.presettable import Presettable
+from mlmzoo.tasks.symbolic import on_symbolic_strings
+
+
+class Preprocessor(Presettable):
+    """Raw text to rows of token ids. A plain object, not a Keras layer.
+
+    Args:
+        tokenizer: The `Tokenizer`.
+        sequence_length: Longest row, in tokens, special tokens included.
+        truncate: How a pair that is too long is cut: ``"round_robin"`` (the longer text first)
+            or ``"waterfall"`` (the second text first).
+    """
+
+    segments = True
+    """Whether the family's backbone takes ``segment_ids``."""
+
+    def __init__(
+        self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"
+    ) -> None:
+        if sequence_length < 3:
+            raise InputError(
+                f"sequence_length={sequence_length} was asked for, which leaves no room for a "
+                "token between the special tokens. Give at least 3."
+            )
+        if truncate not in ("round_robin", "waterfall"):
+            raise InputError(
+                f"truncate={truncate!r} was asked for. Give 'round_robin' or 'waterfall'."
+            )
+        self.tokenizer = tokenizer
+        self.sequence_length = sequence_length
+        self.truncate = truncate
+
+    def rows(self, texts: Texts, specials: str = "none") -> TokenRows:
+        """Tokenise texts or pairs: special tokens added, cut to `sequence_length`, not padded.
+
+        Args:
+            texts: What `mlmzoo.data.inputs.read_texts` gave.
+            specials: Which special tokens are recognised inside the texts: ``"none"``,
+                ``"mask"`` or ``"all"``.
+        """
+        tokenizer = self.tokenizer
+        return pack(
+            tokenizer.encode(texts.first, specials),
+            None if texts.second is None else tokenizer.encode(texts.second, specials),
+            start=tokenizer.start_token_id,
+            end=tokenizer.end_token_id,
+            separators=tokenizer.pair_separators,
+            limit=self.sequence_length,
+            truncate=self.truncate,
+            weights=texts.weights,
+        )
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:
+        """The preprocessor of a preset, its tokenizer included.
+
+        Args:
+            preset: Built-in name, ``kaggle://`` or ``hf://`` handle, or a local directory.
+            **kwargs: Constructor arguments to override (``sequence_length``, ``seed``, …).
+        """
+        return loading.load_preprocessor(cls, preset, **kwargs)
+
+    def save_to_preset(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
+        """Write the preprocessor and its tokenizer into a preset directory."""
+        saving.save_preprocessor(self, directory, layout)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the tokenizer's whole config included."""
+        return {
+            "tokenizer": {
+                "class_name": keras.saving.get_registered_name(type(self.tokenizer)),
+                "config": self.tokenizer.get_config(),
+            },
+            **self.settings(),
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Constructor arguments other than the tokenizer."""
+        return {"sequence_length": self.sequence_length, "truncate": self.truncate}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A preprocessor with the given constructor arguments."""
+        config = dict(config)
+        tokenizer = config.pop("tokenizer")
+        if isinstance(tokenizer, Mapping):
+            kind = loading.registered_class(tokenizer["class_name"])
+            tokenizer = kind.from_config(tokenizer["config"])
+        return cls(tokenizer=tokenizer, **config)
+
+
+class MaskedLMPreprocessor(Preprocessor):
+    """Raw text to rows of token ids with some of them masked, and the labels to predict.
+
+    Masking follows BERT (Devlin et al., 2018, appendix A.1): of the tokens that are no special
+    tokens a share `mask_selection_rate` is selected, exactly and at least one; of these
+    `mask_token_rate` become the mask token, `random_token_rate` a random token that is no
+    special token, and the rest stay.
+
+    Args:
+        tokenizer: The `Tokenizer`.
+        sequence_length: Longest row, in tokens, special tokens included.
+        truncate: How a pair that is too long is cut: ``"round_robin"`` or ``"waterfall"``.
+        mask_selection_rate: Share of tokens to be predicted.
+        mask_selection_length: Most tokens to be predicted in one row.
+        mask_token_rate: Share of the selected tokens replaced by the mask token.
+        random_token_rate: Share of the selected tokens replaced by a random token.
+        seed: Integer; the same seed gives the same masks on every backend. ``None`` draws one
+            from NumPy's global generator, which `keras.utils.set_random_seed` seeds.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        sequence_length: int = 512,
+        truncate: str = "round_robin",
+        mask_selection_rate: float = 0.15,
+        mask_selection_length: int = 96,
+        mask_token_rate: float = 0.8,
+        random_token_rate: float = 0.1,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(tokenizer, sequence_length, truncate)
+        self.mask_selection_rate = mask_selection_rate
+        self.mask_selection_length = mask_selection_length
+        self.mask_token_rate = mask_token_rate
+        self.random_token_rate = random_token_rate
+        self.seed = seed
+        self._calls = 0
+        _ = self.rule  # a bad rate is refused here, not in the middle of a training run
+
+    @property
+    def rule(self) -> MaskingRule:
+        """What is masked and how, as the data pipeline takes it."""
+        tokenizer = self.tokenizer
+        return MaskingRule(
+            rate=self.mask_selection_rate,
+            mask_token_rate=self.mask_token_rate,
+            random_token_rate=self.random_token_rate,
+            mask_id=tokenizer.mask_token_id,
+            vocabulary_size=tokenizer.vocabulary_size(),
+            special_ids=tuple(tokenizer.special_token_ids),
+            limit_per_row=self.mask_selection_length,
+        )
+
+    def new_seed(self) -> int:
+        """The seed of a training run: the one given, or one drawn from NumPy's generator."""
+        return int(np.random.randint(2**31)) if self.seed is None else self.seed
+
+    def __call__(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> tuple[dict[str, Any], Any, Any]:
+        """Tokenise and mask one batch, padded to `sequence_length` (``L``).
+
+        Works on Python strings, sequences and arrays of them, a tuple of two of these for
+        pairs, and inside `tf.data.Dataset.map`. Each call masks differently; a seed fixes the
+        sequence of calls.
+
+        Args:
+            x: One text, a batch of ``B`` texts, or a tuple of two such for pairs.
+            y: Ignored; labels come from the text.
+            sample_weight: One number a text, multiplied into the weights.
+
+        Returns:
+            ``(x, y, sample_weight)``: the inputs ``token_ids`` int32, ``padding_mask`` int32,
+            ``segment_ids`` int32 (in families with segments) ``(B, L)`` and ``mask_positions``
+            int32 ``(B, M)`` with ``M`` = `mask_selection_length`; the labels int32 ``(B, M)``;
+            the weights float32 ``(B, M)``, 0 in unused slots. No batch axis for a single text.
+        """
+        symbolic = on_symbolic_strings(x, self._frame, self._types())
+        if symbolic is not None:
+            return symbolic
+        return self._frame(x, sample_weight)
+
+    def _types(self) -> tuple[dict[str, tuple[str, int]], tuple[str, int], tuple[str, int]]:
+        """Types and last dimensions of what a call returns."""
+        length, slots = self.sequence_length, self.mask_selection_length
+        names = ["token_ids", "padding_mask"] + (["segment_ids"] if self.segments else [])
+        inputs = {name: ("int32", length) for name in names}
+        return {**inputs, "mask_positions": ("int32", slots)}, ("int32", slots), ("float32", slots)
+
+    def _frame(self, x: Any, sample_weight: Any = None) -> tuple[dict[str, Any], Any, Any]:
+        single = _is_single(x)
+        if single:
+            x = tuple([part] for part in x) if isinstance(x, tuple) else [x]
+        texts = read_texts(x, sample_weight)
+        if isinstance(texts, Tokenised):
+            raise InputError(
+                "Raw text was expected and tokenised input was found. Give strings, or use "
+                "preprocessor=None for input that is tokenised already."
+            )
+        rows = self.rows(texts)
+        seed = (self.new_seed(), self._calls)
+        self._calls += 1
+        batch = frame(
+            rows,
+            draw(rows, self.rule, seed),
+            self.sequence_length,
+            self.mask_selection_length,
+            pad_id=self.tokenizer.pad_token_id,
+            segments=self.segments,
+        )
+        if single:
+            inputs, labels, weights = batch
+            return {name: value[0] for name, value in inputs.items()}, labels[0], weights[0]
+        return batch
+
+    def settings(self) -> dict[str, Any]:
+        """Constructor arguments other than the tokenizer."""
+        return {
+            **super().settings(),
+            "mask_selection_rate": self.mask_selection_rate,
+            "mask_selection_length": self.mask_selection_length,
+            "mask_token_rate": self.mask_token_rate,
+            "random_token_rate": self.random_token_rate,
+            "seed": self.seed,
+        }
+
+
+def _is_single(x: Any) -> bool:
+    if isinstance(x, tuple) and len(x) == 2:
+        return all(_is_single(part) for part in x)
+    return isinstance(x, str | bytes) or (getattr(x, "shape", None) == () and not callable(x))

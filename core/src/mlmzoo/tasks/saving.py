@@ -1,0 +1,137 @@
+"""From objects to a preset: every `save_to_preset` ends here; and `load_model`."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from mlmzoo.contract.errors import PresetFormatError, PresetMissingError, QuantizedModelError, UnknownNameError
+from mlmzoo.contract.records import Family
+from mlmzoo.kit.variables import effective_values
+from mlmzoo.plugins import registry
+from mlmzoo.presets import layouts
+from mlmzoo.presets.contents import WriteRequest
+
+
+def save_task(task: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
+    """What `Task.save_to_preset` does."""
+    parts = _backbone_part(task.backbone, task)
+    parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
+    parts["head_state"] = task.head_state
+    if task.preprocessor is not None:
+        parts |= _preprocessor_part(task.preprocessor)
+    _write(_family(task), directory, layout, dtype=dtype, **parts)
+
+
+def save_backbone(backbone: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
+    """What `Backbone.save_to_preset` does."""
+    _write(_family(backbone), directory, layout, dtype=dtype, **_backbone_part(backbone, backbone))
+
+
+def save_preprocessor(preprocessor: Any, directory: Any, layout: str) -> None:
+    """What `Preprocessor.save_to_preset` does."""
+    _write(_family(preprocessor), directory, layout, **_preprocessor_part(preprocessor))
+
+
+def save_tokenizer(tokenizer: Any, directory: Any, layout: str) -> None:
+    """What `Tokenizer.save_to_preset` does."""
+    _write(_family(tokenizer), directory, layout, **_tokenizer_part(tokenizer))
+
+
+def _write(family: Family, directory: Any, layout: str, **parts: Any) -> None:
+    request = WriteRequest(family, registry().load(family.checkpoint), **parts)
+    layouts.by_name(layout).write(Path(directory).expanduser(), request)
+
+
+def _family(thing: Any) -> Family:
+    family = registry().family_of_class(type(thing))
+    if family is None:
+        raise UnknownNameError(
+            f"save_to_preset was asked to write a {type(thing).__name__}, which belongs to no "
+            "family of an installed plugin. Use the family's class or a subclass of it."
+        )
+    return family
+
+
+def _backbone_part(backbone: Any, model: Any) -> dict[str, Any]:
+    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+        raise QuantizedModelError(
+            "save_to_preset was asked to write a quantised model, and presets hold plain floating "
+            "point weights. Use model.save('model.keras'), or save the preset before quantising."
+        )
+    readers = effective_values(model)
+    shapes = {
+        weight.path: tuple(int(n) for n in weight.shape)
+        for weight in model.weights
+        if "lora_kernel" not in weight.path and "lora_embeddings" not in weight.path
+    }
+    return {
+        "backbone": dict(backbone.settings),
+        "shapes": shapes,
+        "read": lambda path: readers[path](),
+        "parameters": backbone.count_params(),
+    }
+
+
+def _preprocessor_part(preprocessor: Any) -> dict[str, Any]:
+    return {"preprocessor": preprocessor.settings(), **_tokenizer_part(preprocessor.tokenizer)}
+
+
+def _tokenizer_part(tokenizer: Any) -> dict[str, Any]:
+    return {
+        "tokenizer": tokenizer.keras_config(),
+        "tokenizer_extras": tokenizer.extras(),
+        "write_tokenizer": tokenizer.write_files,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+
+
+def load_model(path: str | os.PathLike[str], **kwargs: Any) -> Any:
+    """A model saved with ``model.save("….keras")``, in a process that knows no plugin yet.
+
+    The classes the file names are looked up among those of the installed plugins, and only these
+    plugins are imported.
+
+    Args:
+        path: A ``.keras`` file.
+        **kwargs: See `keras.saving.load_model`.
+
+    Raises:
+        PresetMissingError: There is no such file.
+        PresetFormatError: It is not a ``.keras`` file.
+    """
+    if not os.path.isfile(path):
+        raise PresetMissingError(
+            f"load_model was asked for {os.fspath(path)!r}, and there is no such file. "
+            "For a preset directory use MaskedLM.from_preset."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise PresetFormatError(
+            f"load_model was asked for {os.fspath(path)!r}, which is not a .keras file ({error})."
+        ) from error
+    classes = registry().class_names
+    for name in set(_class_names(config)):
+        if name in classes:
+            registry().load(classes[name])
+    return keras.saving.load_model(path, **kwargs)
+
+
+def _class_names(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        name = config.get("class_name")
+        if isinstance(name, str):
+            yield name.rpartition(">")[2]
+        for value in config.values():
+            yield from _class_names(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _class_names(value)

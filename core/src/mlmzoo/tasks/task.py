@@ -1,0 +1,131 @@
+"""`Task`: a backbone, a head, and the preprocessor that feeds them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import keras
+
+from mlmzoo.tasks import loading, saving
+from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.presettable import Presettable
+from mlmzoo.tasks.preprocessor import Preprocessor
+
+
+class Task(Presettable, keras.Model):
+    """Base class of tasks. A subclass adds its head and says what goes in and comes out.
+
+    Args:
+        backbone: The encoder.
+        preprocessor: Turns raw input into what the model takes; ``None`` where the input is
+            prepared already.
+    """
+
+    task_name = ""
+    """Name under which plugins bind classes to families, e.g. ``"masked_lm"``."""
+
+    load_report: Any = None
+    """`LoadReport` of the preset it came from, or ``None``."""
+
+    def __init__(
+        self, backbone: Backbone, preprocessor: Preprocessor | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+
+    @classmethod
+    def from_preset(
+        cls, preset: str | os.PathLike[str], load_weights: bool = True, **kwargs: Any
+    ) -> Self:
+        """The task of a preset; on a base class the family is found from the preset.
+
+        Args:
+            preset: Built-in name, ``kaggle://`` or ``hf://`` handle, or a local directory.
+            load_weights: Whether to load weights, or to initialise them at random.
+            **kwargs: ``preprocessor=`` to use one's own or ``None``; constructor arguments of
+                the backbone (``dropout``, ``dtype``, …) or of the preprocessor
+                (``sequence_length``, ``seed``, …) to override.
+
+        Raises:
+            UnknownNameError: No installed plugin has such a preset; the message is a diagnosis.
+            FamilyMismatchError: The preset is of another family than this class.
+            HubUnavailableError: A hub could not be reached.
+            WeightsError: A weight of the backbone is missing or of another shape.
+        """
+        return loading.load_task(cls, preset, load_weights, **kwargs)
+
+    def save_to_preset(
+        self, directory: str | os.PathLike[str], layout: str = "keras", dtype: str = "float32"
+    ) -> None:
+        """Write backbone, head, tokenizer and preprocessor as a preset, without optimizer slots.
+
+        LoRA updates are merged into the weights.
+
+        Args:
+            directory: Where to; made if it is not there.
+            layout: ``"keras"`` (KerasHub's format) or ``"transformers"`` (Hugging Face's).
+            dtype: What the weights are stored in: ``"float32"``, or ``"float16"`` or
+                ``"bfloat16"`` for half the size.
+
+        Raises:
+            QuantizedModelError: The model is quantised; ``model.save("model.keras")`` holds it.
+        """
+        saving.save_task(self, directory, layout, dtype)
+
+    def quantize(self, mode: Any = None, **kwargs: Any) -> None:
+        """Quantise the dense layers and embeddings, see `keras.Model.quantize`."""
+        # Without a filter Keras warns of every layer that has nothing to quantise.
+        kwargs.setdefault("filters", _has_weights_to_quantize)
+        super().quantize(mode, **kwargs)
+        self.quantized = mode
+
+    quantized: str | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, backbone and preprocessor included."""
+        preprocessor = self.preprocessor and {
+            "class_name": keras.saving.get_registered_name(type(self.preprocessor)),
+            "config": self.preprocessor.get_config(),
+        }
+        return {
+            "name": self.name,
+            "backbone": {
+                "class_name": keras.saving.get_registered_name(type(self.backbone)),
+                "config": self.backbone.get_config(),
+            },
+            "preprocessor": preprocessor,
+            "quantized": self.quantized,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """A task with the given constructor arguments, weights initialised at random."""
+        config = dict(config)
+        quantized = config.pop("quantized", None)
+        for part in ("backbone", "preprocessor"):
+            if isinstance(config.get(part), dict):
+                kind = loading.registered_class(config[part]["class_name"])
+                config[part] = kind.from_config(config[part]["config"])
+        task = cls(**config)
+        if quantized:
+            task.quantize(quantized)
+        return task
+
+    def summary(self, *args: Any, **kwargs: Any) -> None:
+        """Print the preprocessor, then the layers and their sizes."""
+        print_fn = kwargs.get("print_fn") or print
+        if self.preprocessor is not None:
+            tokenizer = self.preprocessor.tokenizer
+            print_fn(
+                f"Preprocessor: {type(self.preprocessor).__name__}, "
+                f"sequence length {self.preprocessor.sequence_length}\n"
+                f"Tokenizer: {type(tokenizer).__name__}, "
+                f"vocabulary size {tokenizer.vocabulary_size():,}"
+            )
+        super().summary(*args, **kwargs)
+
+
+def _has_weights_to_quantize(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Dense | keras.layers.Embedding)

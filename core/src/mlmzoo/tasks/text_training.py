@@ -1,0 +1,365 @@
+"""Training, evaluating and predicting from raw text: what `MaskedLM` adds to Keras' own methods."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.data.batching import ordered_groups
+from mlmzoo.data.frames import frame
+from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.masking import Masks
+from mlmzoo.data.pipeline import MaskedBatches, for_keras
+from mlmzoo.data.rows import TokenRows, offsets_of
+
+BATCH_SIZE = 32
+EVALUATION_SEED = 0
+"""Masks of evaluation and validation are always the same, so that their numbers compare."""
+
+
+class TextTraining(keras.Model):
+    """Mixin: `fit`, `evaluate` and `predict` on raw text, through the task's preprocessor."""
+
+    backbone: Any
+    preprocessor: Any
+    head_state: str
+    mlm_head: Any
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        batching: str = "length",
+    ) -> Any:
+        """Train on raw text, masked afresh every epoch, or on tokenised input.
+
+        Args:
+            x: Texts (a list, array or Series of str), pairs of texts (a tuple of two sequences
+                or a list of 2-tuples), a path or glob of text files, a dataset, generator or
+                `DataLoader` of any of these; or a dict of integer arrays, tokenised already.
+            y: Labels of tokenised input. Text has its labels in itself.
+            batch_size: Texts a batch; by default that of a batched stream, else 32.
+            epochs: Times round the data.
+            verbose: See `keras.Model.fit`.
+            callbacks: See `keras.Model.fit`.
+            validation_split: Share of the texts, the last ones, kept for validation.
+            validation_data: Of the forms of `x`. Its masks are drawn once and stay the same.
+            shuffle: Whether the order of the texts changes every epoch.
+            class_weight: For tokenised input only.
+            sample_weight: One number a text, multiplied into the loss of its tokens.
+            initial_epoch: Epoch to start at; the masks are those of that epoch.
+            steps_per_epoch: Batches an epoch; by default all of the data.
+            validation_steps: Batches of validation; by default all.
+            validation_batch_size: Texts a batch in validation; by default `batch_size`.
+            validation_freq: See `keras.Model.fit`.
+            batching: ``"length"`` puts texts of similar length together, padded to a few
+                lengths chosen from the data; ``"fixed"`` pads all to the sequence length.
+
+        Returns:
+            Keras' `History`. ``loss`` and ``sparse_categorical_accuracy`` are means over all
+            masked tokens of the epoch.
+
+        Raises:
+            InputError: The data is of none of these forms.
+        """
+        limit = steps_per_epoch and steps_per_epoch * max(1, epochs - initial_epoch)
+        texts = self._read(x, sample_weight, limit, batch_size)
+        options: dict[str, Any] = {
+            "epochs": epochs,
+            "verbose": verbose,
+            "callbacks": self._with_head_state(callbacks),
+            "initial_epoch": initial_epoch,
+            "validation_steps": validation_steps,
+            "validation_freq": validation_freq,
+        }
+        if isinstance(texts, Tokenised):
+            return self._fit(
+                texts.x,
+                _as_arrays(y),
+                batch_size=batch_size,
+                validation_split=validation_split,
+                validation_data=self._validation(validation_data, validation_batch_size, batching),
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                steps_per_epoch=steps_per_epoch,
+                validation_batch_size=validation_batch_size,
+                **options,
+            )
+        _refuse_labels(y, class_weight)
+        batch_size = batch_size or texts.batch_size or BATCH_SIZE
+        if validation_split and validation_data is None:
+            texts, validation_data = _split(texts, validation_split)
+        batches = self._batches(
+            texts,
+            batch_size,
+            batching,
+            seed=self.preprocessor.new_seed(),
+            shuffle=shuffle,
+            steps_per_epoch=steps_per_epoch,
+            # A callback that restores an interrupted run tells Keras where to go on.
+            initial_epoch=lambda: getattr(self, "_initial_epoch", None) or initial_epoch,
+        )
+        return self._fit(
+            for_keras(batches),
+            steps_per_epoch=batches.steps_per_epoch,
+            validation_data=self._validation(
+                validation_data, validation_batch_size or batch_size, batching
+            ),
+            shuffle=False,
+            **options,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        batching: str = "length",
+        **kwargs: Any,
+    ) -> Any:
+        """Loss and accuracy over all masked tokens of the data.
+
+        The masks of a text are always the same, so two calls agree, and the batch size makes no
+        difference.
+
+        Args:
+            x: Of the forms that `fit` takes.
+            y: Labels of tokenised input.
+            batch_size: Texts a batch; 32 by default.
+            verbose: See `keras.Model.evaluate`.
+            sample_weight: One number a text.
+            steps: Batches; by default all of the data.
+            callbacks: See `keras.Model.evaluate`.
+            return_dict: Whether to return a dict of names rather than a list.
+            batching: See `fit`.
+            **kwargs: Keras' own.
+        """
+        options = {
+            "verbose": verbose,
+            "steps": steps,
+            "callbacks": callbacks,
+            "return_dict": return_dict,
+            **kwargs,
+        }
+        if _is_keras_data(x) or kwargs:
+            return super().evaluate(x, y, batch_size, sample_weight=sample_weight, **options)
+        texts = self._read(x, sample_weight, steps, batch_size)
+        if isinstance(texts, Tokenised):
+            return super().evaluate(
+                texts.x, _as_arrays(y), batch_size, sample_weight=sample_weight, **options
+            )
+        _refuse_labels(y, None)
+        size = batch_size or texts.batch_size or BATCH_SIZE
+        return super().evaluate(for_keras(self._fixed_batches(texts, size, batching)), **options)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Logits at the mask tokens in the texts. Nothing is masked at random.
+
+        Args:
+            x: Of the forms that `fit` takes. In texts the tokenizer's mask token stands where a
+                token is to be predicted.
+            batch_size: Texts a batch; 32 by default.
+            verbose: See `keras.Model.predict`; for tokenised input only.
+            steps: For tokenised input only.
+            callbacks: For tokenised input only.
+
+        Returns:
+            One float array ``(masks in that text, V)`` per text, in the order of the texts; for
+            tokenised input what Keras returns, ``(B, M, V)``.
+        """
+        texts = self._read(x, None, steps, batch_size)
+        if isinstance(texts, Tokenised):
+            return super().predict(
+                texts.x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+            )
+        rows = self.preprocessor.rows(texts, specials="mask")
+        return [logits for _, logits in self._logits_at_masks(rows, batch_size or BATCH_SIZE)]
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """See `keras.Model.train_on_batch`; takes tokenised input."""
+        result = super().train_on_batch(*args, **kwargs)
+        self._head_was_trained()
+        return result
+
+    # Inside ---------------------------------------------------------------------------------------
+
+    def _read(
+        self, x: Any, sample_weight: Any, limit: int | None, batch_size: int | None
+    ) -> Texts | Tokenised:
+        if _is_keras_data(x):
+            return Tokenised(x)
+        given = None if isinstance(x, dict) else sample_weight
+        texts = read_texts(x, given, limit=limit, batch_size=batch_size or BATCH_SIZE)
+        if isinstance(texts, Texts) and self.preprocessor is None:
+            raise InputError(
+                "Raw text was given to a model whose preprocessor is None. Set "
+                "`model.preprocessor`, or give tokenised input: a dict with token_ids, "
+                "padding_mask and mask_positions."
+            )
+        return texts
+
+    def _batches(self, texts: Texts, batch_size: int, batching: str, **options: Any) -> Any:
+        preprocessor = self.preprocessor
+        return MaskedBatches(
+            preprocessor.rows(texts),
+            preprocessor.rule,
+            batch_size=batch_size,
+            sequence_length=preprocessor.sequence_length,
+            pad_id=preprocessor.tokenizer.pad_token_id,
+            segments=preprocessor.segments,
+            mode=batching,
+            **options,
+        )
+
+    def _fixed_batches(self, texts: Texts, batch_size: int, batching: str) -> Any:
+        return self._batches(
+            texts, batch_size, batching, seed=EVALUATION_SEED, shuffle=False, remask=False
+        )
+
+    def _validation(self, data: Any, batch_size: int | None, batching: str) -> Any:
+        if data is None or _is_keras_data(data):
+            return data
+        texts = data if isinstance(data, Texts) else self._read(data, None, None, batch_size)
+        if isinstance(texts, Tokenised):
+            return texts.x
+        size = batch_size or texts.batch_size or BATCH_SIZE
+        return for_keras(self._fixed_batches(texts, size, batching))
+
+    def _logits_at_masks(
+        self, rows: TokenRows, batch_size: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each row the positions ``(m,)`` of its mask tokens and the logits there ``(m, V)``."""
+        preprocessor = self.preprocessor
+        masks = _mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
+        answers: list[Any] = [None] * len(rows)
+        grouped = ordered_groups(rows.lengths, batch_size, limit=preprocessor.sequence_length)
+        for indices, length in grouped.groups:
+            counts = np.diff(masks.offsets)[indices]
+            inputs, _, _ = frame(
+                rows,
+                masks,
+                length,
+                _power_of_two(int(counts.max())),
+                pad_id=preprocessor.tokenizer.pad_token_id,
+                segments=preprocessor.segments,
+                indices=indices,
+                batch_size=min(batch_size, _power_of_two(len(indices))),
+            )
+            logits = np.asarray(self.predict_on_batch(inputs), dtype="float32")
+            for i, (row, count) in enumerate(zip(indices, counts, strict=True)):
+                answers[row] = (inputs["mask_positions"][i, :count], logits[i, :count])
+        return answers
+
+    def _fit(self, *args: Any, **kwargs: Any) -> Any:
+        unused = self._unused_weights()
+        with warnings.catch_warnings():
+            # Keras warns of variables without a gradient. A pooled output is of no use to this
+            # task, so there it is as it should be; of any others it still warns.
+            message = f"Gradients do not exist for variables {[w.path for w in unused]}"
+            warnings.filterwarnings("ignore", re.escape(message))
+            return super().fit(*args, **kwargs)
+
+    def _unused_weights(self) -> list[Any]:
+        """Trainable weights of the backbone that its sequence output does not depend on."""
+        backbone = self.backbone
+        used = keras.Model(backbone.input, backbone.output["sequence_output"])
+        known = {id(weight) for weight in used.weights}
+        return [weight for weight in backbone.trainable_weights if id(weight) not in known]
+
+    def _with_head_state(self, callbacks: Any) -> list[Any]:
+        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        return [c for c in given if c is not None] + [_MarksTrainedHead()]
+
+    def _head_was_trained(self) -> None:
+        if self.mlm_head.trainable_weights:
+            self.head_state = "trained"
+
+
+class _MarksTrainedHead(keras.callbacks.Callback):
+    """A completed step that trained the head makes it a trained one."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model._head_was_trained()
+
+
+def _mask_tokens(rows: TokenRows, mask_id: int) -> Masks:
+    """The mask tokens that stand in the rows, as masks to be answered."""
+    found = rows.ids == mask_id
+    positions = np.flatnonzero(found)
+    before = offsets_of(found)
+    ids = rows.ids[positions]
+    return Masks(positions, ids, ids, before[rows.offsets])
+
+
+def _power_of_two(n: int) -> int:
+    """The next power of two, so that few shapes are compiled."""
+    return 1 << max(0, n - 1).bit_length()
+
+
+def _split(texts: Texts, share: float) -> tuple[Texts, Texts]:
+    if not 0 < share < 1:
+        raise InputError(
+            f"validation_split={share} was asked for. Give a share between 0 and 1."
+        )
+    at = int(len(texts) * (1 - share))
+    if at == 0 or at == len(texts):
+        raise InputError(
+            f"validation_split={share} of {len(texts)} texts leaves none for "
+            f"{'training' if at == 0 else 'validation'}. Give more texts or another share."
+        )
+    return _part(texts, slice(None, at)), _part(texts, slice(at, None))
+
+
+def _part(texts: Texts, which: slice) -> Texts:
+    second = None if texts.second is None else texts.second[which]
+    weights = None if texts.weights is None else texts.weights[which]
+    return Texts(texts.first[which], second, weights, texts.batch_size)
+
+
+def _refuse_labels(y: Any, class_weight: Any) -> None:
+    given = [n for n, value in (("y", y), ("class_weight", class_weight)) if value is not None]
+    if given:
+        raise InputError(
+            f"{' and '.join(given)} was given with raw text, whose labels are its own masked "
+            "tokens. Leave it out, or give tokenised input as a dict."
+        )
+
+
+def _is_keras_data(x: Any) -> bool:
+    return isinstance(x, keras.utils.PyDataset)
+
+
+def _as_arrays(y: Any) -> Any:
+    return np.asarray(y) if isinstance(y, list) else y
