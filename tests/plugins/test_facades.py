@@ -63,7 +63,6 @@ def test_a_name_nobody_has_is_an_attribute_error(site):
         mlmzoo.models.AlphaMaskLM  # noqa: B018
     with pytest.raises(AttributeError, match=r"mlmzoo\.models"):
         mlmzoo.AlphaMaskedLM  # noqa: B018
-    assert not hasattr(mlmzoo.models, "__wrapped__")
     assert not hasattr(mlmzoo, "nothing")
 
 

@@ -63,6 +63,11 @@ HOOK_FAULTS = {
         "def mlmzoo_families():\n    return []",
         "['mlmzoo_families'] are no hooks",
     ),
+    "one of two hooks not marked": (
+        returning("[family('broken')]") + "def mlmzoo_tasks():\n    return []",
+        "['mlmzoo_tasks'] are no hooks",
+    ),
+    "error with an address in it": ("raise ValueError(object())", "ValueError: <object object at"),
     "earlier API": (returning("[family('broken', api_version=0)]"), "upgrade the plugin"),
     "later API": (returning("[family('broken', api_version=2)]"), "upgrade mlmzoo"),
     "name with spaces": (returning("[family('my broken')]"), "name = 'my broken'"),
@@ -86,13 +91,16 @@ HOOK_FAULTS = {
     ),
     "presets file missing": (
         returning("[family('broken', presets='zoo_broken:p.json')]"),
-        "p.json",
+        "'zoo_broken:p.json' cannot be read",
     ),
     "presets package missing": (
         returning("[family('broken', presets='nowhere:p.json')]"),
-        "nowhere",
+        "'nowhere:p.json' cannot be read",
     ),
-    "presets place malformed": (returning("[family('broken', presets='p.json')]"), "'p.json'"),
+    "presets place malformed": (
+        returning("[family('broken', presets='p.json')]"),
+        "presets = 'p.json'",
+    ),
     "task of no text": (
         "@hookimpl\ndef mlmzoo_tasks():\n    return [TaskBinding('masked_lm', 'good', None)]",
         "path = None",

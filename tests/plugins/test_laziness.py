@@ -58,6 +58,7 @@ print(json.dumps([len(plugins), [p.name for p in plugins if p.state != "ok"],
 def test_importing_mlmzoo_looks_for_no_plugin():
     code = """
 import sys, mlmzoo, mlmzoo.errors, mlmzoo.models
+assert not hasattr(mlmzoo.models, "__wrapped__")
 print([m for m in ("pluggy", "importlib_metadata", "mlmzoo.plugins") if m in sys.modules])
 """
     assert run(code).strip() == "[]"

@@ -43,6 +43,12 @@ def test_a_class_that_is_not_in_its_module_names_the_package(site):
         mlmzoo.models.AlphaMaskedLMPreprocessor  # noqa: B018
 
 
+def test_a_fault_in_the_use_of_keras_is_the_packages_and_not_the_backends(site):
+    site.add("alpha", files={"backbone.py": "import keras\nkeras.layers.Dense(-1)\n"})
+    with pytest.raises(PluginError, match=r"AlphaBackbone.*zoo-alpha 1\.2.*ValueError"):
+        mlmzoo.models.AlphaBackbone  # noqa: B018
+
+
 def test_any_path_of_a_plugins_own_package_names_the_package(site):
     site.add("alpha")
     with pytest.raises(PluginError, match=r"zoo-alpha 1\.2"):

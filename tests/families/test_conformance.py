@@ -1,0 +1,8 @@
+"""Every installed family keeps the promises of `mlmzoo.testing`. A new family adds nothing here."""
+
+from mlmzoo.plugins import registry
+from mlmzoo.testing import FamilyConformance
+
+for _family in registry().families.values():
+    _name = f"Test{_family.name.title().replace('_', '').replace('-', '')}"
+    globals()[_name] = type(_name, (FamilyConformance,), {"family_name": _family.name})
