@@ -1,0 +1,128 @@
+"""BERT's encoder (Devlin et al., 2018, https://arxiv.org/abs/1810.04805)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from mlmzoo import Backbone
+from mlmzoo.kit.layers import (
+    PositionEmbedding,
+    TransformerEncoder,
+    kernel_initializer,
+    segment_embedding,
+    token_embedding,
+)
+
+
+class BertBackbone(Backbone):
+    """Bidirectional Transformer encoder over WordPiece tokens.
+
+    Defaults are those of the paper and of the reference implementation
+    (https://github.com/google-research/bert): exact GELU, epsilon 1e-12.
+
+    Args:
+        vocabulary_size: Number of token ids ``V``.
+        num_layers: Number of encoder blocks.
+        num_heads: Attention heads in each block.
+        hidden_dim: Width ``D``, a multiple of `num_heads`.
+        intermediate_dim: Width inside the feed-forward networks.
+        dropout: Dropout rate, in attention too.
+        max_sequence_length: Longest row, in tokens.
+        num_segments: Number of segment ids.
+        activation: ``"gelu"``, ``"gelu_tanh"``, ``"relu"``, ``"silu"`` or ``"tanh"``.
+        layer_norm_epsilon: Added to the variance in every normalisation.
+        dtype: Keras dtype or dtype policy.
+
+    Inputs: ``token_ids``, ``segment_ids`` and ``padding_mask``, integers of shape ``(B, L)``.
+    Outputs: ``sequence_output`` ``(B, L, D)`` and ``pooled_output`` ``(B, D)``.
+
+    Example:
+        >>> import numpy as np
+        >>> backbone = BertBackbone(
+        ...     vocabulary_size=100, num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=16
+        ... )
+        >>> inputs = {
+        ...     "token_ids": np.ones((1, 12), "int32"),
+        ...     "segment_ids": np.zeros((1, 12), "int32"),
+        ...     "padding_mask": np.ones((1, 12), "int32"),
+        ... }
+        >>> tuple(backbone(inputs)["sequence_output"].shape)
+        (1, 12, 8)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        intermediate_dim: int,
+        dropout: float = 0.1,
+        max_sequence_length: int = 512,
+        num_segments: int = 2,
+        activation: str = "gelu",
+        layer_norm_epsilon: float = 1e-12,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+        segment_ids = keras.Input((None,), dtype="int32", name="segment_ids")
+        padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
+
+        # What the token is, where it stands, which text it belongs to.
+        tokens = token_embedding(vocabulary_size, hidden_dim, dtype=dtype)(token_ids)
+        positions = PositionEmbedding(
+            max_sequence_length, hidden_dim, dtype=dtype, name="position_embedding"
+        )(tokens)
+        segments = segment_embedding(num_segments, hidden_dim, dtype=dtype)(segment_ids)
+        hidden = tokens + positions + segments
+        hidden = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=dtype, name="embeddings_layer_norm"
+        )(hidden)
+        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+
+        for i in range(num_layers):
+            hidden = TransformerEncoder(
+                hidden_dim,
+                num_heads,
+                intermediate_dim,
+                activation,
+                dropout,
+                layer_norm_epsilon,
+                dtype=dtype,
+                name=f"layer_{i}",
+            )(hidden, padding_mask)
+
+        # The pooled output was trained to tell whether two texts follow each other.
+        pooled = keras.layers.Dense(
+            hidden_dim,
+            activation="tanh",
+            kernel_initializer=kernel_initializer(),
+            dtype=dtype,
+            name="pooled_dense",
+        )(hidden[:, 0])
+
+        super().__init__(
+            inputs={
+                "token_ids": token_ids,
+                "segment_ids": segment_ids,
+                "padding_mask": padding_mask,
+            },
+            outputs={"sequence_output": hidden, "pooled_output": pooled},
+            settings={
+                "vocabulary_size": vocabulary_size,
+                "num_layers": num_layers,
+                "num_heads": num_heads,
+                "hidden_dim": hidden_dim,
+                "intermediate_dim": intermediate_dim,
+                "dropout": dropout,
+                "max_sequence_length": max_sequence_length,
+                "num_segments": num_segments,
+                "activation": activation,
+                "layer_norm_epsilon": layer_norm_epsilon,
+            },
+            dtype=dtype,
+            **kwargs,
+        )
