@@ -1,0 +1,58 @@
+"""The site holds every public name, every hook as it is, and every preset."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import mlmzoo
+from mlmzoo.contract import hookspecs
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site", ROOT / "scripts" / "mkdocs_hooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def signatures() -> list[str]:
+    found = []
+    for name, function in inspect.getmembers(hookspecs, inspect.isfunction):
+        if hasattr(function, f"{hookspecs.PROJECT}_spec"):
+            # Annotations are strings there, and are shown with their quotes.
+            found.append(f"def {name}{inspect.signature(function)}".replace("'", ""))
+    return found
+
+
+def test_the_docs_show_each_hook_with_its_exact_signature() -> None:
+    page = (DOCS / "concepts" / "plugins.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^def mlmzoo_\w+\(.*$", page, re.MULTILINE)
+    shown = [line for line in shown if not line.endswith(":")]
+    assert sorted(shown) == sorted(signatures())
+    assert len(shown) >= 4
+
+
+def test_a_public_name_that_is_not_documented_is_found(hooks: ModuleType) -> None:
+    every = {name for module in hooks.DOCUMENTED for name in hooks.public_names(module)}
+    assert hooks.missing_names(every) == []
+    assert hooks.missing_names(every - {"mlmzoo.MaskedLM"}) == ["mlmzoo.MaskedLM"]
+    assert "mlmzoo.errors.RandomHeadError" in every
+    assert "mlmzoo.contract.records.Family" in every
+
+
+def test_the_catalogue_lists_every_preset_of_the_registry(hooks: ModuleType) -> None:
+    page = hooks.on_page_markdown((DOCS / "catalogue.md").read_text(encoding="utf-8"))
+    missing = [name for name in mlmzoo.list_presets() if f"| `{name}` |" not in page]
+    assert mlmzoo.list_presets()
+    assert not missing
+    assert hooks.CATALOGUE not in page
