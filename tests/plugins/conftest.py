@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import textwrap
@@ -12,6 +11,8 @@ from typing import Any
 
 import importlib_metadata
 import pytest
+
+from mlmzoo.plugins import current, diagnosis
 
 PLUGIN = """
 from mlmzoo.contract.hookspecs import hookimpl
@@ -112,10 +113,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.syspath_prepend(str(folder))
     for variable in ("MLMZOO_PLUGINS", "MLMZOO_STRICT_PLUGINS"):
         monkeypatch.delenv(variable, raising=False)
-    # By name: the package's attribute `registry` is the function.
-    module = importlib.import_module("mlmzoo.plugins.registry")
-    monkeypatch.setattr(module, "_current", None)
-    monkeypatch.setattr(module, "_warned", set())
+    monkeypatch.setattr(current, "_current", None)
+    monkeypatch.setattr(diagnosis, "_warned", set())
     before = set(sys.modules)
     yield Site(folder)
     for name in set(sys.modules) - before:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from mlmzoo import models as models
     from mlmzoo.contract.records import Family as Family
     from mlmzoo.contract.records import Preset as Preset
-    from mlmzoo.plugins.registry import list_plugins as list_plugins
-    from mlmzoo.plugins.registry import list_presets as list_presets
-    from mlmzoo.plugins.registry import refresh_plugins as refresh_plugins
+    from mlmzoo.plugins.current import list_plugins as list_plugins
+    from mlmzoo.plugins.current import list_presets as list_presets
+    from mlmzoo.plugins.current import refresh_plugins as refresh_plugins
     from mlmzoo.tasks.backbone import Backbone as Backbone
     from mlmzoo.tasks.masked_lm import MaskedLM as MaskedLM
     from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
@@ -34,10 +34,10 @@ _PUBLIC = {
     "Preset": "mlmzoo.contract.records:Preset",
     "Task": "mlmzoo.tasks.task:Task",
     "Tokenizer": "mlmzoo.tasks.tokenizer:Tokenizer",
-    "list_plugins": "mlmzoo.plugins.registry:list_plugins",
-    "list_presets": "mlmzoo.plugins.registry:list_presets",
+    "list_plugins": "mlmzoo.plugins.current:list_plugins",
+    "list_presets": "mlmzoo.plugins.current:list_presets",
     "load_model": "mlmzoo.tasks.saving:load_model",
-    "refresh_plugins": "mlmzoo.plugins.registry:refresh_plugins",
+    "refresh_plugins": "mlmzoo.plugins.current:refresh_plugins",
 }
 _MODULES = ("errors", "models")
 

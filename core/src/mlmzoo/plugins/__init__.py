@@ -3,14 +3,8 @@
 `registry` is the only thing the rest of core asks.
 """
 
-from mlmzoo.plugins.registry import (
-    PluginInfo,
-    Registry,
-    list_plugins,
-    list_presets,
-    refresh_plugins,
-    registry,
-)
+from mlmzoo.plugins.current import list_plugins, list_presets, refresh_plugins, registry
+from mlmzoo.plugins.registry import PluginInfo, Registry
 
 __all__ = [
     "PluginInfo",

@@ -6,11 +6,12 @@ import difflib
 import json
 import pkgutil
 import re
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mlmzoo.contract.errors import UnknownNameError
+from mlmzoo.contract.errors import PluginWarning, UnknownNameError
 from mlmzoo.plugins.names import normalise, split_qualified
 
 if TYPE_CHECKING:
@@ -205,3 +206,18 @@ def _own_presets(registry: Registry, distribution: str) -> list[str]:
         if normalise(plugin.distribution) == distribution
         for name in plugin.presets
     ]
+
+
+_warned: set[tuple[str, ...]] = set()
+
+
+def warn_once(registry: Registry) -> None:
+    """Warn of each failed plugin, once in this process."""
+    for failure in registry.failures:
+        # Not the message: it may hold an address in memory, which is another one every time.
+        kind = type(failure.exception).__name__
+        key = (failure.name, failure.distribution, failure.version, kind)
+        if key not in _warned:
+            _warned.add(key)
+            message = left_out(registry, failure)
+            warnings.warn(message, PluginWarning, stacklevel=4)

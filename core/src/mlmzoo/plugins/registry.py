@@ -1,26 +1,22 @@
 """What is installed: families, presets, sources, tasks and classes, each by the name asked for.
 
-`registry` makes the one `Registry` of this process when it is first needed, and
-`refresh_plugins` makes it anew. The format of a family's presets file is described in
-`mlmzoo.plugins.catalogue`.
+The format of a family's presets file is described in `mlmzoo.plugins.catalogue`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-import threading
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mlmzoo.contract.errors import PluginError, PluginWarning
+from mlmzoo.contract.errors import PluginError
 from mlmzoo.contract.protocols import Source
 from mlmzoo.contract.records import Family, Preset
 from mlmzoo.plugins import classpath, diagnosis
-from mlmzoo.plugins.loader import CORE, Announced, Discovery, PluginFailure, discover
+from mlmzoo.plugins.loader import CORE, Announced, Discovery, PluginFailure
 from mlmzoo.plugins.names import Names, normalise
 
 if TYPE_CHECKING:
@@ -322,7 +318,7 @@ class Registry:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 found.fail(PluginFailure(plugin.name, plugin.distribution, plugin.version, error))
-        _warn(self)
+        diagnosis.warn_once(self)
 
     def _task_names(self, task: str) -> Names[str]:
         return self._tasks.setdefault(task, Names(f"{task} task of family"))
@@ -334,87 +330,3 @@ class Registry:
             if name == cls.__name__ and getattr(sys.modules.get(module), name, None) is cls:
                 return families
         return None
-
-
-# The registry of this process ---------------------------------------------------------------------
-
-_lock = threading.RLock()
-_building = False
-_current: Registry | None = None
-_warned: set[tuple[str, ...]] = set()
-
-
-def registry() -> Registry:
-    """The registry of this process, made on the first call.
-
-    Raises:
-        PluginError: A plugin failed and ``MLMZOO_STRICT_PLUGINS`` is set, or a plugin asked for
-            the registry while it was being imported.
-    """
-    with _lock:
-        _refuse_while_building()
-        return _current if _current is not None else _build()
-
-
-def refresh_plugins() -> Registry:
-    """Look for plugins again, after one was installed or removed.
-
-    Modules that are already imported stay as they are.
-    """
-    with _lock:
-        _refuse_while_building()
-        importlib.invalidate_caches()
-        return _build()
-
-
-def list_presets(family: str | None = None) -> dict[str, Preset]:
-    """Built-in presets of the installed plugins, by name.
-
-    Args:
-        family: Name of a family, e.g. ``"bert"``; ``None`` for all.
-
-    Returns:
-        Name -> `Preset`. A name two packages claim is there in its qualified forms
-        (``"distribution:name"``).
-
-    Raises:
-        UnknownNameError: No installed plugin offers that family.
-    """
-    return registry().presets(family)
-
-
-def list_plugins() -> list[PluginInfo]:
-    """Installed plugins, those that failed or are disabled included."""
-    return list(registry().plugins)
-
-
-def _refuse_while_building() -> None:
-    """Only the thread that is discovering can see this: the others wait for the lock."""
-    if _building:
-        raise PluginError(
-            "A plugin asked for the registry while it was being imported. A plugin may do so only "
-            "inside its functions and classes, not at the top of its module."
-        )
-
-
-def _build() -> Registry:
-    global _building, _current
-    _building = True
-    try:
-        _current = Registry(discover())
-    finally:
-        _building = False
-    _warn(_current)
-    return _current
-
-
-def _warn(current: Registry) -> None:
-    """Warn once of each failure."""
-    for failure in current.failures:
-        # Not the message: it may hold an address in memory, which is another one every time.
-        kind = type(failure.exception).__name__
-        key = (failure.name, failure.distribution, failure.version, kind)
-        if key not in _warned:
-            _warned.add(key)
-            message = diagnosis.left_out(current, failure)
-            warnings.warn(message, PluginWarning, stacklevel=4)
