@@ -23,6 +23,7 @@ def paragraphs(topic):
 
 
 def sentences():
+    """Sentences of prose, each once, in the order of the topics."""
     seen = set()
     for name in sorted(topics):
         for paragraph in paragraphs(topics[name]):
