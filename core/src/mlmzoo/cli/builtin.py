@@ -1,0 +1,26 @@
+"""Core's own commands, announced through the hook that plugins use."""
+
+from __future__ import annotations
+
+import click
+
+from mlmzoo.cli.lazy import LazyCommand
+from mlmzoo.contract.hookspecs import hookimpl
+
+COMMANDS = {
+    "demo": "The main job on real text in about two minutes, without a network.",
+    "presets": "List the built-in presets of the installed plugins.",
+    "info": "Show what is known of a preset, without loading it.",
+    "plugins": "List the installed plugins, those that failed included.",
+    "fill-mask": "Fill the masks in texts.",
+    "convert": "Rewrite a preset in another layout.",
+    "train": "Adapt a preset to text files, or train a model from scratch.",
+}
+
+
+@hookimpl
+def mlmzoo_commands(group: click.Group) -> None:
+    """One module of `mlmzoo.cli` for each name, holding the command as ``command``."""
+    for name, summary in COMMANDS.items():
+        module = f"mlmzoo.cli.{name.replace('-', '_')}"
+        group.add_command(LazyCommand(name, f"{module}:command", summary))

@@ -1,0 +1,97 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from mlmzoo.contract.errors import BackendError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+_debugging = False
+
+
+def debugging() -> bool:
+    """Whether this run was asked to show everything."""
+    return _debugging
+
+
+def reset() -> None:
+    """Begin a run."""
+    global _debugging
+    _debugging = False
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    global _debugging
+    _debugging = _debugging or value
+
+
+def _set_backend(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    running = sys.modules.get("keras")
+    if running is not None and running.backend.backend() != value:
+        raise BackendError(
+            f"--backend {value} was asked for, and Keras is running on "
+            f"{running.backend.backend()} in this process already. Start a new one."
+        )
+    if importlib.util.find_spec(value) is None:
+        raise BackendError(
+            f"--backend {value} was asked for, and {value} is not installed. "
+            f"Install it (pip install {value}), or choose another backend."
+        )
+    os.environ["KERAS_BACKEND"] = value
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option for commands and for the group alike."""
+
+    def decorate(command: Any) -> Any:
+        if isinstance(command, click.Command):
+            command.params.append(click.Option(names, **settings))
+            return command
+        return click.option(*names, **settings)(command)
+
+    return decorate
+
+
+backend = _option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    expose_value=False,
+    is_eager=True,
+    callback=_set_backend,
+    help="Backend of Keras; by default what KERAS_BACKEND or Keras' settings say.",
+)
+
+debug = _option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_debug,
+    help="Show tracebacks and the warnings of libraries.",
+)
+
+as_json = _option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+def new_directory(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Callback of an option that names a directory to write: refuses one that holds something."""
+    path = os.path.expanduser(value)
+    if os.path.isdir(path) and os.listdir(path):
+        raise click.BadParameter(f"{value!r} is there and is not empty. Name a new directory.")
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise click.BadParameter(f"{value!r} is a file. Name a new directory.")
+    # Now, and not after an hour of training.
+    os.makedirs(path, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise click.BadParameter(f"{value!r} cannot be written to. Name another directory.")
+    return path

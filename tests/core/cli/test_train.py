@@ -1,0 +1,124 @@
+"""`train`, of a preset and from scratch."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlmzoo import MaskedLM
+
+
+def test_from_scratch_writes_a_preset_that_fills_masks(trained):
+    task = MaskedLM.from_preset(trained.preset)
+    assert task.head_state == "trained"
+    assert len(task.fill_mask("the <mask> fox").masks) == 1
+
+
+def test_from_scratch_logs_each_epoch_on_standard_error(trained):
+    lines = [line for line in trained.stderr.splitlines() if line.startswith("epoch ")]
+    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    assert all("held out" in line for line in lines)
+
+
+def test_from_scratch_learns_more_than_token_frequencies(trained):
+    held = trained.record["held_out"]
+    assert held["masked_tokens"] > 0
+    assert held["loss"] < 4.1  # of the uniform guess: log 60
+    assert 0 < held["unigram_loss"] < 4.1
+
+
+def test_from_scratch_leaves_the_record_and_the_card(trained):
+    stored = json.loads((trained.preset / "training.json").read_text())
+    assert {**stored, "directory": str(trained.preset)} == trained.record
+    assert f"{stored['held_out']['loss']:.3f}" in (trained.preset / "README.md").read_text()
+
+
+def test_options_override_the_recipe(mlmzoo, trained, out):
+    args = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    args += ["--epochs", 1, "--batch-size", 24, "--learning-rate", 0.01, "--seed", 3]
+    args += ["--validation-split", 0.25, "--sequence-length", 8, "--json"]
+    done = mlmzoo(*args)
+    assert done.exit_code == 0, done.output
+    recipe = json.loads(done.stdout)["recipe"]
+    training = recipe["training"]
+    assert recipe["preprocessor"] == {"sequence_length": 8}
+    assert training["epochs"] == 1
+    assert training["batch_size"] == 24
+    assert training["learning_rate"] == 0.01
+    assert training["seed"] == 3
+    assert training["held_out_share"] == 0.25
+    assert training["batching"] == "fixed"  # of the recipe
+
+
+@pytest.fixture(scope="module")
+def adapted(trained, tmp_path_factory):
+    """The toy trained on, with the table people see."""
+    from click.testing import CliRunner
+
+    from mlmzoo.cli.application import application
+
+    out = tmp_path_factory.mktemp("adapted") / "out"
+    args = ["train", trained.preset, "--out", out, "--epochs", 2, "--batch-size", 16]
+    args += ["--learning-rate", 0.02, "--data", trained.data]
+    result = CliRunner().invoke(application(), [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    return out, result
+
+
+def test_train_shows_loss_and_accuracy_before_and_after(adapted):
+    _, result = adapted
+    rows = {line.split("  ")[0]: line.split()[-2:] for line in result.stdout.splitlines()[2:5]}
+    assert set(rows) == {"before", "after", "token frequencies alone"}
+    assert float(rows["after"][0]) < float(rows["before"][0])
+
+
+def test_train_saves_what_it_trained(adapted, trained):
+    out, _ = adapted
+    text = "the quick <mask> runs here"
+    again = MaskedLM.from_preset(out).fill_mask(text)
+    assert again != MaskedLM.from_preset(trained.preset).fill_mask(text)
+
+
+def test_train_prints_json_alone(mlmzoo, trained, out):
+    args = ["train", trained.preset, "--data", trained.data, "--out", out]
+    done = mlmzoo(*args, "--epochs", 1, "--batch-size", 16, "--json")
+    found = json.loads(done.stdout)
+    assert found["training_texts"] + found["held_out_texts"] == 96
+    assert found["before"]["loss"] > 0
+    assert len(found["epochs"]) == 1
+
+
+def test_several_files_follow_one_data_option_as_a_shell_expands_a_glob():
+    from mlmzoo.cli.train import command
+
+    given = "preset --data a.txt b.txt --out o --data c.txt --epochs 2"
+    spread = "preset --data a.txt --data b.txt --out o --data c.txt --epochs 2"
+    assert command.spread(given.split()) == spread.split()
+
+
+@pytest.mark.parametrize(
+    ("args", "phrase"),
+    [
+        ([], "Missing option '--data'"),
+        (["--data"], "'--data' requires an argument"),
+        (["--data", "DATA"], "Missing option '--out'"),
+        (["--data", "DATA", "--out", "OUT"], "either PRESET or --from-scratch"),
+        (["toy", "--from-scratch", "r.toml", "--data", "DATA", "--out", "OUT"], "only one"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--epochs", "0"], "--epochs"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--validation-split", "1"], "--validation"),
+        (["toy", "--data", "DATA", "--out", "DATA"], "is a file"),
+    ],
+)
+def test_wrong_usage_of_train(mlmzoo, trained, out, args, phrase):
+    named = {"DATA": str(trained.data), "OUT": str(out)}
+    done = mlmzoo("train", *(named.get(arg, arg) for arg in args))
+    assert done.exit_code == 2, done.output
+    assert phrase in done.stderr
+
+
+@pytest.mark.parametrize("what", [["no_such_preset"], ["--from-scratch", "no_such.toml"]])
+def test_a_wrong_path_is_said_before_anything_else_is_looked_for(mlmzoo, out, what):
+    done = mlmzoo("train", *what, "--data", "nothing*.txt", "--out", out)
+    assert done.exit_code == 1
+    assert "nothing*.txt" in done.stderr
