@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 API_VERSION = 1
-"""Version of the plugin API described in this package. A plugin declares the one it was built for."""
+"""Version of the plugin API described here. A plugin declares the one it was built for."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -61,7 +61,7 @@ def _jax_update() -> Callable[..., Any]:
     return jax.jit(update, donate_argnums=0)
 
 
-def effective_values(model: keras.Model) -> dict[str, Callable[[], np.ndarray]]:
+def effective_values(model: keras.Model) -> Mapping[str, Callable[[], np.ndarray]]:
     """How to read every weight of a model, by path, with LoRA updates merged in.
 
     Args:
@@ -70,15 +70,17 @@ def effective_values(model: keras.Model) -> dict[str, Callable[[], np.ndarray]]:
     Returns:
         Path -> a function that gives the values as float32.
     """
-    readers: dict[str, Callable[[], np.ndarray]] = {}
-    for variable in model.weights:
-        readers[variable.path] = lambda variable=variable: _numpy(variable)
+    readers = {weight.path: partial(_numpy, weight) for weight in model.weights}
     for layer in model._flatten_layers(include_self=False):
         if getattr(layer, "lora_enabled", False):
             weight = next(w for w in layer.weights if w.path.endswith(("/kernel", "/embeddings")))
-            merged = "kernel" if weight.path.endswith("/kernel") else "embeddings"
-            readers[weight.path] = lambda layer=layer, merged=merged: _numpy(getattr(layer, merged))
+            # The layer's attribute of that name is the weight with the update added to it.
+            readers[weight.path] = partial(_attribute, layer, weight.path.rpartition("/")[2])
     return readers
+
+
+def _attribute(layer: keras.layers.Layer, name: str) -> np.ndarray:
+    return _numpy(getattr(layer, name))
 
 
 def _numpy(value: Any) -> np.ndarray:

@@ -80,7 +80,9 @@ class Backbone(Presettable, keras.Model):
         """
         saving.save_backbone(self, directory, layout, dtype)
 
-    def enable_lora(self, rank: int, target_layer_names: tuple[str, ...] = ("query", "value")) -> None:
+    def enable_lora(
+        self, rank: int, target_layer_names: tuple[str, ...] = ("query", "value")
+    ) -> None:
         """Freeze the backbone and train low-rank updates instead (Hu et al., 2021).
 
         Args:

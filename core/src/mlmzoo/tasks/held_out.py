@@ -32,7 +32,7 @@ def held_out_split(texts: Sequence[str], share: float, seed: int) -> tuple[list[
 
     Example:
         >>> held_out_split(["a", "b", "c", "d"], 0.25, seed=1)
-        (['a', 'b', 'd'], ['c'])
+        (['a', 'b', 'c'], ['d'])
     """
     if not 0 < share < 1:
         raise InputError(

@@ -59,9 +59,7 @@ def open_preset(preset: str | os.PathLike[str], need_files: bool = True) -> Open
     builtin = location.builtin
     if builtin is not None and not need_files:
         family = registry().family(builtin.family)
-        return Opened(
-            location.asked, family, builtin.backbone, builtin.head, builtin, None, []
-        )
+        return Opened(location.asked, family, builtin.backbone, builtin.head, builtin, None, [])
     contents, notes = _first_that_answers(location)
     backbone, head = contents.backbone, contents.head
     if builtin is not None:
@@ -94,7 +92,7 @@ def _first_that_answers(location: Location) -> tuple[Contents, list[str]]:
 # Classes ------------------------------------------------------------------------------------------
 
 
-def registered_class(name: str) -> type:
+def registered_class(name: str) -> Any:
     """The class Keras knows under a registered name such as ``"mlmzoo_bert>BertBackbone"``.
 
     The plugin is imported if it is installed and was not yet; nothing else is.
@@ -134,7 +132,7 @@ def constructor_arguments(kind: type) -> set[str]:
         if base.__module__.split(".")[0] == "keras":
             break
         if "__init__" in vars(base):
-            names.update(inspect.signature(base.__init__).parameters)
+            names.update(inspect.signature(vars(base)["__init__"]).parameters)
     return names - {"self", "inputs", "outputs", "settings", "kwargs", "args"}
 
 
@@ -223,18 +221,20 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     kind = _class_for(cls, family, registry().task(cls.task_name, family.name))
 
     backbone_class = registry().load(family.backbone)
-    for_backbone = _take(kwargs, constructor_arguments(backbone_class))
-    for_task = {
-        **{f"head_{name}": value for name, value in opened.head.items()},
-        **_take(kwargs, constructor_arguments(kind) | {"name", "trainable"}),
-    }
-    for_task = {k: v for k, v in for_task.items() if k in constructor_arguments(kind) | {"name", "trainable"}}
+    of_backbone = constructor_arguments(backbone_class)
+    of_task = constructor_arguments(kind) | {"name", "trainable"}
+    of_preprocessor: set[str] = set()
     if wants_preprocessor:
-        known = constructor_arguments(registry().load(family.preprocessor))
-        known |= constructor_arguments(registry().load(family.tokenizer))
-        preprocessor = _build_preprocessor(Preprocessor, opened, _take(kwargs, known))
-    _refuse_leftovers(kwargs, opened.asked, constructor_arguments(backbone_class) | constructor_arguments(kind))
+        of_preprocessor = constructor_arguments(registry().load(family.preprocessor))
+        of_preprocessor |= constructor_arguments(registry().load(family.tokenizer))
+    for_backbone = _take(kwargs, of_backbone)
+    head = {f"head_{name}": value for name, value in opened.head.items()}
+    for_task = {**_take(head, of_task), **_take(kwargs, of_task)}
+    for_preprocessor = _take(kwargs, of_preprocessor)
+    _refuse_leftovers(kwargs, opened.asked, of_backbone | of_task | of_preprocessor)
 
+    if wants_preprocessor:
+        preprocessor = _build_preprocessor(Preprocessor, opened, for_preprocessor)
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
     if not load_weights:
         return kind(backbone=backbone, preprocessor=preprocessor, **for_task)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import keras
 import numpy as np
 from keras import ops
 
 from mlmzoo.contract.errors import InputError, NoMaskError, RandomHeadError
-from mlmzoo.data.inputs import read_texts
+from mlmzoo.data.inputs import Texts, read_texts
+from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
-from mlmzoo.tasks.text_training import TextTraining
+from mlmzoo.tasks.text_training import TextTraining, mask_tokens
 
 MEAN_OVER_WEIGHTS = "mean_with_sample_weight"
 
@@ -85,6 +86,9 @@ class MaskedLM(TextTraining, Task):
             token_embedding=self.backbone.token_embedding,
         )
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape["mask_positions"], self.mlm_head.vocabulary_size)
+
     def compile(
         self,
         optimizer: Any = "auto",
@@ -116,9 +120,7 @@ class MaskedLM(TextTraining, Task):
             )
         if weighted_metrics == "auto":
             weighted_metrics = [TokenAccuracy()]
-        super().compile(
-            optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs
-        )
+        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
         if getattr(loss, "reduction", None) == MEAN_OVER_WEIGHTS:
             # Past Keras' attribute tracking, as Keras' own compile() does: a built model takes no
             # new state.
@@ -126,7 +128,8 @@ class MaskedLM(TextTraining, Task):
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was given, and whether the optimizer has its slots."""
-        return {**super().get_compile_config(), "optimizer_built": self.optimizer.built}
+        built = getattr(self.optimizer, "built", False)  # None, too, is an optimizer for Keras
+        return {**super().get_compile_config(), "optimizer_built": built}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a saved model was."""
@@ -136,12 +139,36 @@ class MaskedLM(TextTraining, Task):
         if optimizer_built:
             self.optimizer.build(self.trainable_variables)
 
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        return super().compute_loss(x, y, y_pred, _per_token(sample_weight, y), training)
+
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
+        weights = _per_token(sample_weight, y)
         if isinstance(self._loss_tracker, TokenMean):
-            self._loss_tracker.weigh(ops.ones_like(y) if sample_weight is None else sample_weight)
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+            self._loss_tracker.weigh(weights)
+        return super().compute_metrics(x, y, y_pred, weights)
+
+    @overload
+    def fill_mask(
+        self, texts: str | tuple[str, str], top_k: int = 5, batch_size: int = 32
+    ) -> FilledText: ...
+
+    @overload
+    def fill_mask(
+        self,
+        texts: list[str] | list[tuple[str, str]],
+        top_k: int = 5,
+        batch_size: int = 32,
+    ) -> list[FilledText]: ...
 
     def fill_mask(
         self, texts: Any, top_k: int = 5, batch_size: int = 32
@@ -161,26 +188,50 @@ class MaskedLM(TextTraining, Task):
 
         Raises:
             RandomHeadError: The head was never trained.
-            NoMaskError: A text has no mask token within the sequence length.
+            NoMaskError: A text has no mask token, or one beyond the sequence length.
+            InputError: The model has no preprocessor, or `top_k` is below 1.
         """
         self._refuse_random_head("fill_mask")
+        if self.preprocessor is None:
+            raise InputError(
+                "fill_mask was asked of a model whose preprocessor is None. Set "
+                "`model.preprocessor`, or use predict() with tokenised input."
+            )
+        if top_k < 1:
+            raise InputError(f"top_k={top_k} was asked for. Give the number of candidates, from 1.")
         single = isinstance(texts, str) or _is_pair(texts)
         given = [texts] if single else list(texts)
-        rows = self.preprocessor.rows(read_texts(given), specials="mask")
+        read = read_texts(given)
+        assert isinstance(read, Texts)
+        rows = self.preprocessor.rows(read, specials="mask")
+        self._refuse_lost_masks(given, read, rows)
         answers = self._logits_at_masks(rows, batch_size)
-        mask = self.preprocessor.tokenizer.mask_token
-        for text, (positions, _) in zip(given, answers, strict=True):
-            if not len(positions):
-                raise NoMaskError(
-                    f"A text to be filled has no {mask} within the first "
-                    f"{self.preprocessor.sequence_length} tokens: {_shorten(text)!r}. "
-                    f"Put {mask} where a token is to be predicted."
-                )
         filled = [
             FilledText(text, self._answers(positions, logits, top_k))
             for text, (positions, logits) in zip(given, answers, strict=True)
         ]
         return filled[0] if single else filled
+
+    def _refuse_lost_masks(self, given: list[Any], texts: Texts, rows: TokenRows) -> None:
+        """Refuse a text without a mask, or with one that the sequence length cuts off."""
+        preprocessor = self.preprocessor
+        tokenizer, mask = preprocessor.tokenizer, preprocessor.tokenizer.mask_token
+        parts = [texts.first] if texts.second is None else [texts.first, texts.second]
+        encoded = [tokenizer.encode(part, "mask") for part in parts]
+        kept = np.diff(mask_tokens(rows, tokenizer.mask_token_id).offsets)
+        for number, text in enumerate(given):
+            asked = sum(part[number].count(tokenizer.mask_token_id) for part in encoded)
+            if not asked:
+                raise NoMaskError(
+                    f"A text to be filled has no {mask}: {_shorten(text)!r}. "
+                    f"Put {mask} where a token is to be predicted."
+                )
+            if asked > kept[number]:
+                raise NoMaskError(
+                    f"A text to be filled has {asked} {mask}, and only {kept[number]} within the "
+                    f"sequence length of {preprocessor.sequence_length} tokens: "
+                    f"{_shorten(text)!r}. Shorten the text before {mask}."
+                )
 
     def _answers(
         self, positions: np.ndarray, logits: np.ndarray, top_k: int
@@ -211,6 +262,16 @@ class MaskedLM(TextTraining, Task):
             "head_epsilon": self.head_epsilon,
             "head_state": self.head_state,
         }
+
+
+def _per_token(sample_weight: Any, y: Any) -> Any:
+    """Weights ``(B, M)``, from these, from one a row as Keras also takes, or from none."""
+    weights = ops.ones_like(y, dtype="float32")
+    if sample_weight is None:
+        return weights
+    if len(sample_weight.shape) == 1:
+        sample_weight = ops.expand_dims(sample_weight, -1)
+    return weights * ops.cast(sample_weight, "float32")
 
 
 def _is_pair(x: Any) -> bool:

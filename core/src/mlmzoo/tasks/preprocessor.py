@@ -14,9 +14,10 @@ from mlmzoo.data.frames import frame
 from mlmzoo.data.inputs import Texts, Tokenised, read_texts
 from mlmzoo.data.masking import MaskingRule, draw
 from mlmzoo.data.rows import TokenRows, pack
+from mlmzoo.kit.tokenizers.texts import symbolic
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.presettable import Presettable
-from mlmzoo.tasks.symbolic import on_symbolic_strings
+from mlmzoo.tasks.symbolic import in_graph
 
 
 class Preprocessor(Presettable):
@@ -185,22 +186,30 @@ class MaskedLMPreprocessor(Preprocessor):
             int32 ``(B, M)`` with ``M`` = `mask_selection_length`; the labels int32 ``(B, M)``;
             the weights float32 ``(B, M)``, 0 in unused slots. No batch axis for a single text.
         """
-        symbolic = on_symbolic_strings(x, self._frame, self._types())
-        if symbolic is not None:
-            return symbolic
-        return self._frame(x, sample_weight)
+        segments = x if isinstance(x, tuple) else (x,)
+        if not all(map(symbolic, segments)):
+            return self._frame(x, sample_weight)
 
-    def _types(self) -> tuple[dict[str, tuple[str, int]], tuple[str, int], tuple[str, int]]:
-        """Types and last dimensions of what a call returns."""
-        length, slots = self.sequence_length, self.mask_selection_length
+        def frame_all(*values: Any) -> Any:
+            texts = values[: len(segments)] if isinstance(x, tuple) else values[0]
+            return self._frame(texts, None if sample_weight is None else values[-1])
+
+        weights = () if sample_weight is None else (sample_weight,)
+        return in_graph(frame_all, [*segments, *weights], self._example())
+
+    def _example(self) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Arrays of the types and shapes that a call on a single text returns."""
+        tokens = np.zeros(self.sequence_length, "int32")
+        slots = np.zeros(self.mask_selection_length, "int32")
         names = ["token_ids", "padding_mask"] + (["segment_ids"] if self.segments else [])
-        inputs = {name: ("int32", length) for name in names}
-        return {**inputs, "mask_positions": ("int32", slots)}, ("int32", slots), ("float32", slots)
+        inputs = {**dict.fromkeys(names, tokens), "mask_positions": slots}
+        return inputs, slots, slots.astype("float32")
 
     def _frame(self, x: Any, sample_weight: Any = None) -> tuple[dict[str, Any], Any, Any]:
         single = _is_single(x)
         if single:
             x = tuple([part] for part in x) if isinstance(x, tuple) else [x]
+            sample_weight = None if sample_weight is None else [sample_weight]
         texts = read_texts(x, sample_weight)
         if isinstance(texts, Tokenised):
             raise InputError(

@@ -38,7 +38,9 @@ def new_task(recipe: Recipe, texts: Sequence[str]) -> MaskedLM:
     load = registry().load
     tokenizer_class, backbone_class = load(family.tokenizer), load(family.backbone)
     preprocessor_class = load(family.preprocessor)
-    taken = set(inspect.signature(tokenizer_class.train).parameters) | constructor_arguments(tokenizer_class)
+    taken = set(inspect.signature(tokenizer_class.train).parameters) | constructor_arguments(
+        tokenizer_class
+    )
     _refuse_unknown("tokenizer", recipe.tokenizer, taken)
     _refuse_unknown("backbone", recipe.backbone, constructor_arguments(backbone_class) - {"dtype"})
     _refuse_unknown("preprocessor", recipe.preprocessor, constructor_arguments(preprocessor_class))
@@ -83,7 +85,9 @@ def train_from_scratch(
 
     Example:
         >>> record = train_from_scratch("tiny.toml", ["corpus/*.txt"], "tiny")  # doctest: +SKIP
-        >>> record["held_out"]["accuracy"] > record["held_out"]["unigram_accuracy"]  # doctest: +SKIP
+        >>> record["held_out"]["accuracy"] > record["held_out"][
+        ...     "unigram_accuracy"
+        ... ]  # doctest: +SKIP
         True
     """
     recipe = _as_recipe(recipe)
@@ -114,8 +118,9 @@ def train_from_scratch(
         interrupted = True
     if log.best is None:
         raise InputError(
-            f"Training came to no usable model: the held-out loss was {log.epochs[-1].held_out_loss} "
-            f"in every epoch. Lower learning_rate, which is {training.learning_rate}."
+            "Training came to no usable model: the held-out loss was "
+            f"{log.epochs[-1].held_out_loss} in every epoch. "
+            f"Lower learning_rate, which is {training.learning_rate}."
         )
 
     saved = MaskedLM.from_preset(place)

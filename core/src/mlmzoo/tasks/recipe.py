@@ -135,7 +135,9 @@ class Recipe:
                 "Give it in [tokenizer] only."
             )
         training = config.get("training", {})
-        _refuse_others(training, [entry.name for entry in fields(Training)], f"[training] of {where}")
+        _refuse_others(
+            training, [entry.name for entry in fields(Training)], f"[training] of {where}"
+        )
         return cls(**{**config, "training": Training(**training)})
 
     @classmethod

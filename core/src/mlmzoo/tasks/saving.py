@@ -11,7 +11,12 @@ from typing import Any
 
 import keras
 
-from mlmzoo.contract.errors import PresetFormatError, PresetMissingError, QuantizedModelError, UnknownNameError
+from mlmzoo.contract.errors import (
+    PresetFormatError,
+    PresetMissingError,
+    QuantizedModelError,
+    UnknownNameError,
+)
 from mlmzoo.contract.records import Family
 from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry

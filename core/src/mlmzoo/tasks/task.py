@@ -7,19 +7,20 @@ from typing import Any, Self
 
 import keras
 
+from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.backbone import Backbone
-from mlmzoo.tasks.presettable import Presettable
 from mlmzoo.tasks.preprocessor import Preprocessor
+from mlmzoo.tasks.presettable import Presettable
 
 
 class Task(Presettable, keras.Model):
     """Base class of tasks. A subclass adds its head and says what goes in and comes out.
 
     Args:
-        backbone: The encoder.
+        backbone: The encoder. Another one of the same sizes can be set later.
         preprocessor: Turns raw input into what the model takes; ``None`` where the input is
-            prepared already.
+            prepared already. Can be set later, too.
     """
 
     task_name = ""
@@ -34,6 +35,27 @@ class Task(Presettable, keras.Model):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.preprocessor = preprocessor
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
+        replaces = name == "backbone" and hasattr(self, "backbone")
+        if replaces:
+            self._make_room_for(value)
+        super().__setattr__(name, value)
+        if replaces and self.compiled:
+            # The optimizer and the compiled steps hold the variables of the other backbone.
+            self.compile_from_config(self.get_compile_config())
+
+    def _make_room_for(self, backbone: Backbone) -> None:
+        """Let a backbone of the same sizes take the place of this one."""
+        if _sizes(backbone) != _sizes(self.backbone):
+            raise InputError(
+                f"A backbone with {_sizes(backbone)} was to replace one with "
+                f"{_sizes(self.backbone)}, for which the head was built. Make a new task: "
+                f"{type(self).__name__}(backbone, preprocessor)."
+            )
+        # A built Keras model takes no further layer, but lets one take another's place.
+        self._tracker.replace_tracked_value("layers", self.backbone, backbone)
 
     @classmethod
     def from_preset(
@@ -125,6 +147,16 @@ class Task(Presettable, keras.Model):
                 f"vocabulary size {tokenizer.vocabulary_size():,}"
             )
         super().summary(*args, **kwargs)
+
+
+def _sizes(backbone: Backbone) -> dict[str, int]:
+    """What a head depends on."""
+    embedding = backbone.token_embedding
+    return {
+        "vocabulary": embedding.input_dim,
+        "embedding": embedding.output_dim,
+        "hidden": backbone.output["sequence_output"].shape[-1],
+    }
 
 
 def _has_weights_to_quantize(layer: Any) -> bool:

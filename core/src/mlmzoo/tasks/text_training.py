@@ -98,7 +98,8 @@ class TextTraining(keras.Model):
                 batch_size=batch_size,
                 validation_split=validation_split,
                 validation_data=self._validation(validation_data, validation_batch_size, batching),
-                shuffle=shuffle,
+                # Keras warns where it cannot shuffle a stream, even if nobody asked it to.
+                shuffle=shuffle and (isinstance(texts.x, dict) or _is_keras_data(texts.x)),
                 class_weight=class_weight,
                 sample_weight=sample_weight,
                 steps_per_epoch=steps_per_epoch,
@@ -220,8 +221,7 @@ class TextTraining(keras.Model):
     ) -> Texts | Tokenised:
         if _is_keras_data(x):
             return Tokenised(x)
-        given = None if isinstance(x, dict) else sample_weight
-        texts = read_texts(x, given, limit=limit, batch_size=batch_size or BATCH_SIZE)
+        texts = read_texts(x, sample_weight, limit=limit, batch_size=batch_size or BATCH_SIZE)
         if isinstance(texts, Texts) and self.preprocessor is None:
             raise InputError(
                 "Raw text was given to a model whose preprocessor is None. Set "
@@ -260,9 +260,9 @@ class TextTraining(keras.Model):
     def _logits_at_masks(
         self, rows: TokenRows, batch_size: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each row the positions ``(m,)`` of its mask tokens and the logits there ``(m, V)``."""
+        """For each row the positions of its mask tokens ``(m,)`` and the logits there ``(m, V)``."""
         preprocessor = self.preprocessor
-        masks = _mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
+        masks = mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
         answers: list[Any] = [None] * len(rows)
         grouped = ordered_groups(rows.lengths, batch_size, limit=preprocessor.sequence_length)
         for indices, length in grouped.groups:
@@ -300,7 +300,8 @@ class TextTraining(keras.Model):
 
     def _with_head_state(self, callbacks: Any) -> list[Any]:
         given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        return [c for c in given if c is not None] + [_MarksTrainedHead()]
+        # First, so that a checkpoint written after the same step says so too.
+        return [_MarksTrainedHead(), *(c for c in given if c is not None)]
 
     def _head_was_trained(self) -> None:
         if self.mlm_head.trainable_weights:
@@ -314,7 +315,7 @@ class _MarksTrainedHead(keras.callbacks.Callback):
         self.model._head_was_trained()
 
 
-def _mask_tokens(rows: TokenRows, mask_id: int) -> Masks:
+def mask_tokens(rows: TokenRows, mask_id: int) -> Masks:
     """The mask tokens that stand in the rows, as masks to be answered."""
     found = rows.ids == mask_id
     positions = np.flatnonzero(found)
@@ -330,9 +331,7 @@ def _power_of_two(n: int) -> int:
 
 def _split(texts: Texts, share: float) -> tuple[Texts, Texts]:
     if not 0 < share < 1:
-        raise InputError(
-            f"validation_split={share} was asked for. Give a share between 0 and 1."
-        )
+        raise InputError(f"validation_split={share} was asked for. Give a share between 0 and 1.")
     at = int(len(texts) * (1 - share))
     if at == 0 or at == len(texts):
         raise InputError(

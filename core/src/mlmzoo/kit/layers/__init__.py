@@ -1,4 +1,4 @@
-"""Layers shared by the families. Every one takes its numerics (activation, epsilon) as arguments."""
+"""Layers shared by the families. Numerics (activation, epsilon) are arguments of each."""
 
 from mlmzoo.kit.layers.activations import ACTIVATIONS, activation
 from mlmzoo.kit.layers.attention import SelfAttention

@@ -42,9 +42,9 @@ class SelfAttention(keras.layers.Layer):
         self.output_projection = dense("output")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
-    def build(self, input_shape: Any, padding_mask_shape: Any = None) -> None:
+    def build(self, hidden_shape: Any, padding_mask_shape: Any = None) -> None:
         for layer in (self.query, self.key, self.value, self.output_projection):
-            layer.build(input_shape)
+            layer.build(hidden_shape)
 
     def call(self, hidden: Any, padding_mask: Any, training: bool | None = None) -> Any:
         visible = ops.not_equal(padding_mask, 0)[:, None, None, :]

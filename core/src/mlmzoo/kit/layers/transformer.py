@@ -1,4 +1,4 @@
-"""The encoder block of the Transformer with normalisation after each half (Vaswani et al., 2017)."""
+"""The Transformer's encoder block, normalised after each half (Vaswani et al., 2017)."""
 
 from __future__ import annotations
 
