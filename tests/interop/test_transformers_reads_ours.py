@@ -1,4 +1,4 @@
-"""What we write as `transformers`, transformers loads: equal logits, equal tokens, equal answers."""
+"""What we write as `transformers` loads there: equal logits, equal tokens, equal answers."""
 
 import json
 from pathlib import Path

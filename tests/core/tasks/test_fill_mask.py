@@ -1,4 +1,4 @@
-"""`fill_mask`: candidates for each mask, in order, and refusals where there is nothing to answer."""
+"""`fill_mask`: candidates for each mask, in order; refusals where there is none to answer."""
 
 import dataclasses
 import json

@@ -5,6 +5,4 @@ from mlmzoo.testing import FamilyConformance
 
 class TestToy(FamilyConformance):
     family_name = "toy"
-
-    def test_lora(self, task, tmp_path):
-        """The toy has no dense layers to update."""
+    lora = False

@@ -6,9 +6,7 @@ CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", "layers/token/vars/0", "toy.tokens.weight"),
         Weight("position_embedding/embeddings", "layers/position/vars/0", "toy.positions.weight"),
-        Weight(
-            "layer_{i}/kernel", "layers/mix{_}/vars/0", "toy.mix.{i}.weight", kind="kernel"
-        ),
+        Weight("layer_{i}/kernel", "layers/mix{_}/vars/0", "toy.mix.{i}.weight", kind="kernel"),
         Weight("layer_{i}/bias", "layers/mix{_}/vars/1", "toy.mix.{i}.bias"),
     ),
     head=(

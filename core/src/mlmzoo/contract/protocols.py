@@ -26,7 +26,7 @@ class Tokenizer(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], specials: str = "none") -> list[list[int]]:
-        """Token ids of each text, nothing added; `specials` is ``"none"``, ``"mask"``, ``"all"``."""
+        """Token ids of each text, nothing added; `specials`: ``"none"``, ``"mask"``, ``"all"``."""
         ...
 
     def detokenize(self, ids: Any) -> Any:

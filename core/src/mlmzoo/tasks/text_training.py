@@ -260,7 +260,7 @@ class TextTraining(keras.Model):
     def _logits_at_masks(
         self, rows: TokenRows, batch_size: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each row the positions of its mask tokens ``(m,)`` and the logits there ``(m, V)``."""
+        """For each row the positions of its masks ``(m,)`` and the logits there ``(m, V)``."""
         preprocessor = self.preprocessor
         masks = mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
         answers: list[Any] = [None] * len(rows)
