@@ -15,7 +15,7 @@ class Candidate:
 
     Args:
         token: The token as the vocabulary spells it, e.g. ``"##ing"``.
-        text: The token as text, e.g. ``"ing"``.
+        text: The token as text; a piece of a word keeps its mark, as in transformers.
         id: Its id.
         probability: Softmax over the whole vocabulary, between 0 and 1.
     """
