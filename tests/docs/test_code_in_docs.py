@@ -86,6 +86,8 @@ def commands(directory: Path) -> Path:
     return commands
 
 
+# The pages say that saving for KerasHub warns.
+@pytest.mark.filterwarnings("ignore::mlmzoo.contract.errors.PresetWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_code_on_the_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
