@@ -1,10 +1,16 @@
-"""The toy family is installed for the tests: core's need no other."""
+"""For all tests: the toy family is installed, as core needs no other; JAX compiles in haste."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 TOY = str(Path(__file__).parent / "toy")
 
@@ -14,3 +20,20 @@ if TOY not in sys.path:
 os.environ["PYTHONPATH"] = os.pathsep.join(
     dict.fromkeys([TOY, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
 )
+
+# Many tiny models of the same shape, each used for a moment: JAX would compile each of them anew,
+# and optimise for longer than the program runs. Read when JAX is imported, here or in a child.
+JAX_CACHE = tempfile.mkdtemp(prefix="jax-cache-")
+atexit.register(shutil.rmtree, JAX_CACHE, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = JAX_CACHE
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
+
+@pytest.fixture(autouse=True, scope="class")
+def _compiled_programs_go() -> Iterator[None]:
+    """JAX keeps every program it compiled: gigabytes, by the end of a suite of tiny models."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -4,26 +4,33 @@ import pytest
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.seeding import set_seed
 from mlmzoo.testing import tiny_task
+from mlmzoo.testing.conformance import EAGER
 
 WORDS = "in the beginning god created heaven and earth light day night evening morning".split()
 TEXTS = [" ".join(WORDS[i % 7 : i % 7 + 1 + (i * 5) % 9]) for i in range(11)]
 """Eleven texts of 1 to 9 words the toy knows."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def texts():
-    return list(TEXTS)
+    return TEXTS
 
 
-@pytest.fixture
-def make():
-    """Makes tiny toy tasks that run eagerly: compiling is not the point of most tests."""
+@pytest.fixture(scope="session")
+def eagerly():
+    """What to pass to `compile` where compiling is not the point: whatever takes less time."""
+    return {"run_eagerly": EAGER}
 
-    def make(eager=True, learning_rate=0.0, **kwargs):
+
+@pytest.fixture(scope="session")
+def make(eagerly):
+    """Makes tiny toy tasks; by default training changes nothing but runs as ever."""
+
+    def make(compiled=False, learning_rate=0.0, **kwargs):
         set_seed(1)
         task = tiny_task(registry().family("toy"), **kwargs)
-        if eager:
-            task.compile(optimizer=keras.optimizers.SGD(learning_rate), run_eagerly=True)
+        if not compiled:
+            task.compile(optimizer=keras.optimizers.SGD(learning_rate), **eagerly)
         return task
 
     return make

@@ -9,7 +9,7 @@ from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 
 
 def test_everything_is_automatic_on_construction(make):
-    task = make(eager=False)
+    task = make(compiled=True)
     assert isinstance(task.optimizer, keras.optimizers.Adam)
     assert float(task.optimizer.learning_rate) == pytest.approx(5e-5)
     assert isinstance(task.loss, keras.losses.SparseCategoricalCrossentropy)
@@ -20,48 +20,46 @@ def test_everything_is_automatic_on_construction(make):
     assert isinstance(task._loss_tracker, TokenMean)
 
 
-def test_one_thing_given_leaves_the_others_automatic(task, texts):
-    task.compile(optimizer="sgd", run_eagerly=True)
+def test_one_thing_given_leaves_the_others_automatic(task, texts, eagerly):
+    task.compile(optimizer="sgd", **eagerly)
     assert isinstance(task.optimizer, keras.optimizers.SGD)
     assert isinstance(task._loss_tracker, TokenMean)
-    task.compile(weighted_metrics=[], run_eagerly=True)
+    task.compile(weighted_metrics=[], **eagerly)
     assert isinstance(task.optimizer, keras.optimizers.Adam)
     assert list(task.fit(texts, verbose=0).history) == ["loss"]
-    task.compile(weighted_metrics=["sparse_top_k_categorical_accuracy"], run_eagerly=True)
+    task.compile(weighted_metrics=["sparse_top_k_categorical_accuracy"], **eagerly)
     assert set(task.fit(texts, verbose=0).history) == {"loss", "sparse_top_k_categorical_accuracy"}
 
 
-def test_another_loss_is_tracked_as_keras_does(task, texts):
+def test_another_loss_is_tracked_as_keras_does(task, texts, eagerly):
     # KerasHub's documentation compiles with this one.
-    task.compile(
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True
-    )
+    task.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), **eagerly)
     assert type(task._loss_tracker) is keras.metrics.Mean
     assert np.isfinite(task.evaluate(texts, verbose=0)).all()
 
 
-def test_a_token_mean_of_ones_own_is_tracked_per_token(task, texts):
+def test_a_token_mean_of_ones_own_is_tracked_per_token(task, texts, eagerly):
     automatic = task.evaluate(texts, batch_size=3, return_dict=True, verbose=0)["loss"]
     task.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        run_eagerly=True,
+        **eagerly,
     )
     assert task.evaluate(texts, batch_size=4, return_dict=True, verbose=0)["loss"] == (
         pytest.approx(automatic, abs=1e-5)
     )
 
 
-def test_a_keras_file_keeps_optimizer_slots_and_compilation(make, texts, tmp_path):
+def test_a_keras_file_keeps_optimizer_slots_and_compilation(make, texts, tmp_path, eagerly):
     task = make()
-    task.compile(optimizer=keras.optimizers.Adam(0.01), run_eagerly=True)
+    task.compile(optimizer=keras.optimizers.Adam(0.01), **eagerly)
     task.fit(texts, batch_size=4, verbose=0)
     task.save(tmp_path / "task.keras")
     twin = mlmzoo.load_model(tmp_path / "task.keras")
     assert isinstance(twin.optimizer, keras.optimizers.Adam)
     assert isinstance(twin._loss_tracker, TokenMean)
-    assert twin.run_eagerly
+    assert twin.run_eagerly == task.run_eagerly
     assert len(twin.optimizer.variables) == len(task.optimizer.variables)
     for found, expected in zip(twin.optimizer.variables, task.optimizer.variables, strict=True):
         np.testing.assert_allclose(
@@ -72,12 +70,12 @@ def test_a_keras_file_keeps_optimizer_slots_and_compilation(make, texts, tmp_pat
     assert one == pytest.approx(other, abs=1e-5)
 
 
-def test_a_keras_file_keeps_what_was_compiled_by_hand(task, texts, tmp_path):
+def test_a_keras_file_keeps_what_was_compiled_by_hand(task, texts, tmp_path, eagerly):
     task.compile(
         optimizer=keras.optimizers.SGD(0.25),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=["sparse_top_k_categorical_accuracy"],
-        run_eagerly=True,
+        **eagerly,
     )
     before = task.evaluate(texts, return_dict=True, verbose=0)
     task.save(tmp_path / "task.keras")
@@ -111,10 +109,10 @@ def test_train_on_batch_makes_the_head_trained(make, texts):
     assert task.head_state == "trained"
 
 
-def test_a_frozen_head_is_never_trained(make, texts):
+def test_a_frozen_head_is_never_trained(make, texts, eagerly):
     task = make()
     task.mlm_head.trainable = False
-    task.compile(run_eagerly=True)
+    task.compile(**eagerly)
     task.fit(texts, verbose=0)
     assert task.head_state == "random"
 

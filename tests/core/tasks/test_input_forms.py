@@ -62,33 +62,42 @@ def evaluated(task, x, **options):
     return task.evaluate(x, batch_size=4, return_dict=True, verbose=0, **options)
 
 
+@pytest.fixture(scope="module")
+def still(make):
+    """A task that stays as it is, whatever it is trained on."""
+    return make()
+
+
+@pytest.fixture(scope="module")
+def of_list(still, texts):
+    """Numbers of the plain list, from evaluate and from fit."""
+    return numbers(still, lambda: texts)
+
+
+@pytest.fixture(scope="module")
+def of_pairs(still, texts):
+    """Numbers of the plain tuple of two lists."""
+    return numbers(still, lambda: (texts, texts[::-1]))
+
+
+def numbers(task, given):
+    history = task.fit(given(), batch_size=4, validation_data=given(), verbose=0).history
+    return evaluated(task, given()), history
+
+
 @pytest.mark.parametrize("form", TEXT_FORMS)
-def test_texts_in_every_form_are_the_same_texts(task, texts, files, form):
+def test_texts_in_every_form_are_the_same_texts(still, texts, files, of_list, form):
     def given():
         return TEXT_FORMS[form](texts, files)
 
-    assert evaluated(task, given()) == evaluated(task, texts)
-    runs = [
-        task.fit(x, batch_size=4, validation_data=validation, verbose=0).history
-        for x, validation in [(given(), given()), (texts, texts)]
-    ]
-    assert runs[0] == runs[1]
-    found, expected = (task.predict(x, verbose=0) for x in (given(), texts))
-    assert [len(logits) for logits in found] == [0] * len(texts) == [len(a) for a in expected]
+    assert numbers(still, given) == of_list
+    assert [len(logits) for logits in still.predict(given(), verbose=0)] == [0] * len(texts)
 
 
 @pytest.mark.parametrize("form", PAIR_FORMS)
-def test_pairs_in_every_form_are_the_same_pairs(task, texts, form):
-    first, second = texts, texts[::-1]
-
-    def given():
-        return PAIR_FORMS[form](first, second)
-
-    expected = evaluated(task, (first, second))
-    assert expected != evaluated(task, first)
-    assert evaluated(task, given()) == expected
-    runs = [task.fit(x, batch_size=4, verbose=0).history for x in (given(), (first, second))]
-    assert runs[0] == runs[1]
+def test_pairs_in_every_form_are_the_same_pairs(still, texts, of_list, of_pairs, form):
+    assert of_pairs != of_list
+    assert numbers(still, lambda: PAIR_FORMS[form](texts, texts[::-1])) == of_pairs
 
 
 def test_predict_answers_each_text_at_its_masks(task):
@@ -223,10 +232,10 @@ def test_initial_epoch_goes_on_with_the_masks_of_that_epoch(task, texts):
     assert rest == [pytest.approx(whole[2], abs=1e-6)]
 
 
-def test_a_frozen_backbone_stays_and_the_head_learns(make, texts):
+def test_a_frozen_backbone_stays_and_the_head_learns(make, texts, eagerly):
     task = make()
     task.backbone.trainable = False
-    task.compile(optimizer=keras.optimizers.SGD(0.5), run_eagerly=True)
+    task.compile(optimizer=keras.optimizers.SGD(0.5), **eagerly)
     backbone, head = task.backbone.get_weights(), task.mlm_head.get_weights()
     task.fit(texts, verbose=0)
     for before, after in zip(backbone, task.backbone.get_weights(), strict=True):

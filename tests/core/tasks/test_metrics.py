@@ -120,7 +120,7 @@ def test_the_last_numbers_of_an_epoch_are_means_over_its_masked_tokens(
 
 
 def test_a_compiled_step_computes_the_same(make, texts):
-    task = make(eager=False)
+    task = make(compiled=True)
     found = task.evaluate(texts, batch_size=4, batching="fixed", return_dict=True, verbose=0)
     assert close(found, means(task, batches_of(task, texts)))
     assert found == task.evaluate(
