@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from mlmzoo.contract.errors import RandomHeadError
+from mlmzoo.contract.errors import QuantizedModelError, RandomHeadError
 from mlmzoo.contract.records import Family
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.masked_lm import MaskedLM
@@ -250,13 +250,15 @@ class FamilyConformance:
 
     @pytest.mark.usefixtures("little_garbage")
     def test_int8(self, task: MaskedLM, tmp_path: Path) -> None:
-        """Quantised to int8, probabilities stay within 0.02, also after saving.
+        """Quantised to int8, probabilities stay within 0.02, also after saving as ``.keras``.
 
         Troubleshooting: project onto the vocabulary through the embedding layer, not its matrix.
         """
         before = _softmax(_logits(task))
         task.quantize("int8")
         np.testing.assert_allclose(_softmax(_logits(task)), before, atol=0.02)
+        with pytest.raises(QuantizedModelError, match=r"model\.save"):
+            task.save_to_preset(tmp_path / "preset")
         task.save(tmp_path / "task.keras")
         twin = load_model(tmp_path / "task.keras")
         np.testing.assert_allclose(_logits(twin), _logits(task), atol=1e-4)
