@@ -79,9 +79,22 @@ def test_training_drops_and_inference_does_not(hidden):
     )
 
 
-def test_both_halves_drop_at_the_configured_rate(rng):
+@pytest.mark.parametrize("name", ["attention_dropout", "feedforward_dropout", "attention.dropout"])
+def test_each_of_three_places_drops_at_the_configured_rate(hidden, randomise, name):
     layer = TransformerEncoder(D, H, WIDE, "gelu", 0.3, EPSILON)
-    for dropout in (layer.attention_dropout, layer.feedforward_dropout, layer.attention.dropout):
-        assert dropout.rate == 0.3
-        dropped = call(dropout, np.ones((100, 100), "float32"), training=True) == 0
-        assert dropped.mean() == pytest.approx(0.3, abs=0.02)
+    dropouts = {
+        "attention_dropout": layer.attention_dropout,
+        "feedforward_dropout": layer.feedforward_dropout,
+        "attention.dropout": layer.attention.dropout,
+    }
+    layer.build(hidden.shape, MASK.shape)
+    randomise(layer)
+    here = dropouts.pop(name)
+    dropped = call(here, np.ones((100, 100), "float32"), training=True) == 0
+    assert dropped.mean() == pytest.approx(0.3, abs=0.02)
+    for dropout in dropouts.values():
+        dropout.rate = 0.0
+    plain = call(layer, hidden, MASK, training=False)
+    assert np.abs(call(layer, hidden, MASK, training=True) - plain).max() > 1e-3
+    here.rate = 0.0
+    np.testing.assert_allclose(call(layer, hidden, MASK, training=True), plain, atol=1e-6)
