@@ -232,6 +232,25 @@ def test_initial_epoch_goes_on_with_the_masks_of_that_epoch(task, texts):
     assert rest == [pytest.approx(whole[2], abs=1e-6)]
 
 
+def test_a_restored_run_goes_on_with_the_masks_it_would_have_had(make, texts, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    def fit(*callbacks):
+        return task.fit(texts, epochs=3, callbacks=list(callbacks), verbose=0).history["loss"]
+
+    task = make()
+    whole = fit()
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(KeyboardInterrupt):
+        fit(backup, Interrupt())
+    assert fit(backup) == pytest.approx(whole[1:], abs=1e-6)
+    # The next run begins at the beginning.
+    assert fit() == pytest.approx(whole, abs=1e-6)
+
+
 def test_a_frozen_backbone_stays_and_the_head_learns(make, texts, eagerly):
     task = make()
     task.backbone.trainable = False

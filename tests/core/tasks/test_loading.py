@@ -53,6 +53,11 @@ def test_the_base_classes_infer_the_family(preset, toy):
         assert type(base.from_preset(preset)) is toy.ToyMaskedLMPreprocessor
 
 
+def test_the_class_of_no_task_in_particular_says_which_to_use(preset):
+    with pytest.raises(InputError, match=r"Task.from_preset .* Use .* mlmzoo.MaskedLM.from_preset"):
+        mlmzoo.Task.from_preset(preset)
+
+
 def test_a_users_subclass_loads_as_itself(preset, toy):
     class Mine(toy.ToyMaskedLM):
         pass

@@ -214,6 +214,11 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     """What `Task.from_preset` does."""
     from mlmzoo.tasks.preprocessor import Preprocessor
 
+    if not cls.task_name:
+        raise InputError(
+            f"{cls.__name__}.from_preset was asked for {preset!r}, and that class is no task in "
+            "particular. Use one that is: mlmzoo.MaskedLM.from_preset."
+        )
     wants_preprocessor = "preprocessor" not in kwargs
     preprocessor = kwargs.pop("preprocessor", None)
     opened = open_preset(preset, need_files=load_weights or wants_preprocessor)

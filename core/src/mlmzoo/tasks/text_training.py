@@ -283,6 +283,8 @@ class TextTraining(keras.Model):
         return answers
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
+        # Set by `BackupAndRestore`; Keras would begin every later run at that epoch, too.
+        self._initial_epoch = None
         unused = self._unused_weights()
         with warnings.catch_warnings():
             # Keras warns of variables without a gradient. A pooled output is of no use to this
