@@ -86,7 +86,7 @@ def test_bert_masked_lm_trains_on_raw_strings(preset):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses its own jit
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler about itself
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="compiled in the test above")
 def test_bert_masked_lm_trains_on_raw_strings_through_torch_compile(preset):
     raw_strings(preset, jit_compile=True)
