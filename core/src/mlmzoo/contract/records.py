@@ -100,6 +100,9 @@ class Weight:
         transformers: Key in a transformers state dict.
         kind: How the shapes differ, see `mlmzoo.presets.weights.KINDS`.
         optional: Whether a checkpoint may lack it; it is then initialised afresh and reported.
+        skip_rows: Leading rows that a transformers state dict has and we do not; written as zeros.
+        folded: Key of a transformers matrix whose first row, always added to this variable there,
+            is added to each of its rows when it is read; written as a row of zeros.
     """
 
     ours: str
@@ -107,6 +110,8 @@ class Weight:
     transformers: str
     kind: str = "same"
     optional: bool = False
+    skip_rows: int = 0
+    folded: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class Setting:
             value is refused. The first match is written back.
         kind: What a valid value is: ``"size"`` (positive integer), ``"rate"`` (number in [0, 1)),
             ``"epsilon"`` (positive number) or ``"name"`` (string).
+        offset: By how much transformers' number is larger than ours.
     """
 
     ours: str
@@ -131,6 +137,25 @@ class Setting:
     default: Any = ...
     values: Mapping[Any, Any] = field(default_factory=dict)
     kind: str = "size"
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A transformers setting that a family can represent at some values only.
+
+    Args:
+        transformers: Key in ``config.json``.
+        values: The values that can be represented. The first one is written where absence would
+            mean another.
+        default: What transformers assumes when the key is absent; ``...`` where that is fine.
+        same_as: Key of a setting whose value is good, too.
+    """
+
+    transformers: str
+    values: tuple[Any, ...] = ()
+    default: Any = ...
+    same_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,17 +172,21 @@ class Checkpoint:
             the first one outermost, and ``{_}`` then counts all of them.
         heads: Backbone argument that holds the number of attention heads.
         divisions: (argument, argument): the first must be a multiple of the second.
-        requires: transformers settings that must have the given value (or be absent) because the
-            family cannot represent another.
+        requires: transformers settings of which the family can represent some values only.
         renamed: Other spellings in transformers state dicts: (regular expression, replacement).
             The table's own spelling wins where a file has both.
         tied: transformers key -> the key it is a copy of. Where a file has both and they differ,
             the head cannot be loaded rightly and is refused.
         ignored: Regular expressions of transformers keys that carry nothing of ours (other heads,
             buffers).
+        untrained_head: Regular expressions of transformers keys that show what else the model in
+            the file was trained for: its masked-LM head, if it has one, counts as absent.
+        weight_files: Names of weight files, beside transformers' own, that are tried after them.
         keras_numerics: What KerasHub computes with where its files cannot say:
             ``{"backbone": {...}, "head": {...}}``, constructor arguments of ours. These arguments
             are not written into KerasHub's part of a config.
+        transformers_numerics: What transformers computes with where its config has no key for it,
+            of the same form.
         architecture: Class name written to ``architectures`` in transformers' ``config.json``.
         written: Constant entries of a written transformers ``config.json``.
     """
@@ -170,10 +199,13 @@ class Checkpoint:
     loops: Mapping[str, str] = field(default_factory=lambda: {"i": "num_layers"})
     heads: str = "num_heads"
     divisions: tuple[tuple[str, str], ...] = (("hidden_dim", "num_heads"),)
-    requires: Mapping[str, Any] = field(default_factory=dict)
+    requires: tuple[Requirement, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     tied: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    untrained_head: tuple[str, ...] = ()
+    weight_files: tuple[str, ...] = ()
     keras_numerics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    transformers_numerics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     architecture: str = ""
     written: Mapping[str, Any] = field(default_factory=dict)

@@ -39,6 +39,7 @@ class Contents:
         notes: Remarks for the load report.
         opener: Opens the tensors of a part under the table's names; use `open_weights`.
         verify_head: Raises where a head in the files cannot be loaded rightly.
+        refuse_head: Says why a head in the files is not to be loaded at all, if it is not.
     """
 
     layout: str
@@ -54,11 +55,17 @@ class Contents:
     saved_head_state: HeadState | None = None
     notes: tuple[str, ...] = ()
     verify_head: Callable[[], None] = field(default=lambda: None)
+    refuse_head: Callable[[], str | None] = field(default=lambda: None)
+
+    @cached_property
+    def refused_head(self) -> str | None:
+        """Why a head in the files is not loaded, or ``None``. Looks into the weight files."""
+        return self.refuse_head()
 
     @cached_property
     def has_head(self) -> bool:
-        """Whether the files hold a masked-LM head. Looks into the weight files."""
-        tensors = self.opener("head")
+        """Whether the files hold a masked-LM head to load. Looks into the weight files."""
+        tensors = None if self.refused_head else self.opener("head")
         if tensors is None:
             return False
         with tensors:

@@ -192,6 +192,8 @@ def from_transformers(
                 )
             value = row.values[value]
         _check_value(row.transformers, value, row.kind, where)
+        if row.offset:
+            value -= row.offset
         if row.ours in ours:
             if ours[row.ours] != value:
                 notes.append(
@@ -227,5 +229,43 @@ def to_transformers(rows: Iterable[Setting], config: Mapping[str, Any]) -> dict[
                     f"nothing so. It can be one of {', '.join(map(repr, row.values.values()))}."
                 )
             value = names[0]
-        theirs.setdefault(row.transformers, value)
+        theirs.setdefault(row.transformers, value + row.offset if row.offset else value)
     return theirs
+
+
+def refuse_unrepresentable(
+    checkpoint: Checkpoint, config: Mapping[str, Any], where: str, family: str
+) -> None:
+    """Refuse a transformers ``config.json`` with a setting the family cannot represent.
+
+    Args:
+        checkpoint: The family's table.
+        config: The parsed file.
+        where: Where it came from, for the error.
+        family: Name of the family, for the error.
+
+    Raises:
+        UnsupportedSettingError: There is such a setting; the error names it.
+    """
+    defaults = {row.transformers: row.default for row in checkpoint.settings}
+    for row in checkpoint.requires:
+        value = config.get(row.transformers)
+        value = row.default if value is None else value
+        good = list(row.values)
+        if row.same_as:
+            good.append(config.get(row.same_as, defaults.get(row.same_as)))
+        if value is not ... and value not in good:
+            said = "sets" if row.transformers in config else "does not set, so has"
+            raise UnsupportedSettingError(
+                f"{where} {said} {row.transformers!r} to {value!r:.100}. The family {family!r} "
+                f"supports {' or '.join(map(repr, good))} only; another checkpoint is needed."
+            )
+
+
+def required_entries(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Entries of a transformers ``config.json`` without which it would mean something else."""
+    return {
+        row.transformers: row.values[0]
+        for row in checkpoint.requires
+        if row.default is not ... and row.default not in row.values
+    }

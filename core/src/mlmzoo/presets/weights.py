@@ -139,6 +139,8 @@ def stored_shape(
     """
     shape = tuple(shape)
     form = KINDS[row.kind][layout]
+    if skipped := _skipped(row, layout):
+        shape = (shape[0] + skipped, *shape[1:])
     if form == "same":
         return shape
     if form == "transposed":
@@ -161,9 +163,21 @@ def store(row: Weight, layout: str, value: np.ndarray, heads: int | None) -> np.
         value: Its value in our model.
         heads: Number of attention heads, for the kinds that split them.
     """
+    if skipped := _skipped(row, layout):
+        value = np.concatenate([np.zeros((skipped, *value.shape[1:]), value.dtype), value])
     if KINDS[row.kind][layout] == "transposed":
         return value.T
-    return value.reshape(stored_shape(row, layout, value.shape, heads))
+    return value.reshape(stored_shape(replace(row, skip_rows=0), layout, value.shape, heads))
+
+
+def _skipped(row: Weight, layout: str) -> int:
+    """Leading rows that this layout has and we do not."""
+    return row.skip_rows if layout == "transformers" else 0
+
+
+def _folded(row: Weight, layout: str) -> str:
+    """Name of the tensor whose first row this layout adds to the variable, or none."""
+    return row.folded if layout == "transformers" else ""
 
 
 def load(
@@ -197,12 +211,15 @@ def load(
     known: set[str] = set()
     for row in rows:
         name = stored_name(row, layout)
-        known.add(name)
+        folded = _folded(row, layout)
+        known |= {name, folded}
         if row.ours not in targets:
             if not row.optional:
                 wrong.append(f"{row.ours} is in the family's table and not in the model")
         elif name not in names:
             (missing if row.optional else absent).append(row.ours)
+        elif folded and folded not in names:
+            wrong.append(f"{row.ours}: {folded!r}, to be added to it, is missing")
         elif fault := _mismatch(row, tensors, targets[row.ours].shape, layout, heads):
             wrong.append(fault)
         else:
@@ -235,6 +252,9 @@ def _mismatch(
     else:
         wanted = stored_shape(row, layout, shape, heads)
         same = found == wanted
+    if same and (folded := _folded(row, layout)):
+        name, found, wanted = folded, tensors.shape(folded), (1, *shape[1:])
+        same = len(found) == len(wanted) and found[0] >= 1 and found[1:] == wanted[1:]
     return None if same else f"{row.ours}: {name!r} has shape {found}, wanted is {wanted}"
 
 
@@ -258,13 +278,19 @@ def _blocks(
     row: Weight, name: str, tensors: Tensors, shape: tuple[int, ...], layout: str
 ) -> Iterator[tuple[int, np.ndarray]]:
     """A tensor in our shape, in blocks of rows: (first row, block)."""
+    if folded := _folded(row, layout):
+        first = tensors.read(folded, 0, 1).astype(np.float32)
+        for start, block in _blocks(replace(row, folded=""), name, tensors, shape, layout):
+            yield start, block + first
+        return
     transposed = KINDS[row.kind][layout] == "transposed" and len(shape) > 1
+    skipped = _skipped(row, layout)
     itemsize = tensors.dtype(name).itemsize
     size = math.prod(shape) * itemsize
     # Blocks of rows can be read where the rows of our variable are those of the file.
-    aligned = bool(shape) and tensors.shape(name)[0] == shape[0] and not transposed
+    aligned = bool(shape) and tensors.shape(name)[0] == shape[0] + skipped and not transposed
     if size <= BLOCK_BYTES or not (aligned or (transposed and size > WHOLE_BYTES)):
-        whole = tensors.read(name)
+        whole = tensors.read(name, skipped)
         yield 0, whole.T if transposed else whole.reshape(shape)
         return
     limit = WHOLE_BYTES if transposed else BLOCK_BYTES
@@ -274,7 +300,8 @@ def _blocks(
         if transposed:
             yield start, _columns(name, tensors, start, stop)
         else:
-            yield start, tensors.read(name, start, stop).reshape(stop - start, *shape[1:])
+            block = tensors.read(name, start + skipped, stop + skipped)
+            yield start, block.reshape(stop - start, *shape[1:])
 
 
 def _columns(name: str, tensors: Tensors, start: int, stop: int) -> np.ndarray:

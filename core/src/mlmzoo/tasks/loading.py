@@ -262,10 +262,13 @@ def _load_task_weights(opened: Opened, task: Any) -> None:
         for weight in head:
             weight.assign(fresh_values(weight.path, tuple(weight.shape)))
     task.head_state = state
+    if contents.refused_head:
+        opened.notes.append(contents.refused_head)
     task.load_report = _report(opened, outcomes, state)
     if state == "random":
         warnings.warn(
-            f"Preset {opened.asked!r} has no trained masked-LM head ({opened.handle}), so the "
+            f"Preset {opened.asked!r} has no trained masked-LM head ({opened.handle}"
+            f"{f'; {contents.refused_head}' if contents.refused_head else ''}), so the "
             "head starts from random values. Train it with fit() before asking it to fill masks.",
             PresetWarning,
             stacklevel=4,

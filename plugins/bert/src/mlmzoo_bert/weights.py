@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Setting, Weight
+from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
 
 ENCODER = "layers/transformer_encoder{_}"
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
@@ -74,11 +74,11 @@ CHECKPOINT = Checkpoint(
         Setting("epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     prefix="bert.",
-    requires={
-        "position_embedding_type": "absolute",
-        "is_decoder": False,
-        "add_cross_attention": False,
-    },
+    requires=(
+        Requirement("position_embedding_type", ("absolute",)),
+        Requirement("is_decoder", (False,)),
+        Requirement("add_cross_attention", (False,)),
+    ),
     renamed=(
         # TensorFlow 1 checkpoints converted by early transformers.
         (r"LayerNorm\.gamma$", "LayerNorm.weight"),

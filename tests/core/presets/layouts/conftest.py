@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mlmzoo.contract.errors import UnknownNameError
-from mlmzoo.contract.records import Checkpoint, Family, Setting, Weight
+from mlmzoo.contract.records import Checkpoint, Family, Requirement, Setting, Weight
 from mlmzoo.presets import layouts, weights
 
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
@@ -68,7 +68,10 @@ CHECKPOINT = Checkpoint(
         Setting("epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     prefix="toy.",
-    requires={"position_embedding_type": "absolute", "is_decoder": False},
+    requires=(
+        Requirement("position_embedding_type", ("absolute",)),
+        Requirement("is_decoder", (False,)),
+    ),
     renamed=((r"LayerNorm\.gamma$", "LayerNorm.weight"),),
     tied={"cls.decoder.weight": "toy.embeddings.weight", "cls.decoder.bias": "cls.bias"},
     ignored=(r"seq_relationship", r"position_ids$"),
@@ -104,6 +107,9 @@ TRANSFORMERS_CONFIG = {
 class Registry:
     """Just enough of one."""
 
+    def __init__(self, checkpoint=CHECKPOINT):
+        self.checkpoint = checkpoint
+
     def family_by_serialized_name(self, name):
         if name in FAMILY.serialized_names:
             return FAMILY
@@ -116,7 +122,7 @@ class Registry:
 
     def load(self, path):
         assert path == FAMILY.checkpoint
-        return CHECKPOINT
+        return self.checkpoint
 
 
 @dataclass
@@ -221,7 +227,7 @@ class Toy:
     # Ours --------------------------------------------------------------------------------------
 
     def read(self):
-        return layouts.read(self.files, Registry())
+        return layouts.read(self.files, Registry(self.checkpoint))
 
     def targets(self, part="backbone"):
         shapes = self.shapes if part == "backbone" else self.head_shapes
@@ -241,7 +247,7 @@ class Toy:
 
         request = WriteRequest(
             family=FAMILY,
-            checkpoint=CHECKPOINT,
+            checkpoint=self.checkpoint,
             backbone={**SIZES, "activation": "gelu_tanh", "layer_norm_epsilon": 1e-12},
             head={"activation": "gelu", "epsilon": 1e-5},
             head_state="trained",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from mlmzoo.presets.settings import (
     mapping_entry,
     own_entries,
     read_json,
+    refuse_unrepresentable,
     require_json,
+    required_entries,
     to_transformers,
 )
 from mlmzoo.presets.shards import open_shards
@@ -67,14 +69,12 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     if family is None or "model_type" in config:
         family = registry.family_by_model_type(config.get("model_type"))
     checkpoint: Checkpoint = registry.load(family.checkpoint)
-    for key, wanted in checkpoint.requires.items():
-        if config.get(key) not in (None, wanted):
-            raise UnsupportedSettingError(
-                f"{where} sets {key!r} to {config[key]!r:.100}. The family {family.name!r} "
-                f"supports {wanted!r} only; another checkpoint is needed."
-            )
+    refuse_unrepresentable(checkpoint, config, where, family.name)
     backbone, notes = from_transformers(checkpoint.settings, config, where)
     head, _ = from_transformers(checkpoint.head_settings, config, where)
+    numerics = checkpoint.transformers_numerics
+    backbone = {**numerics.get("backbone", {}), **backbone}
+    head = {**numerics.get("head", {}), **head}
     own = own_entries(config, where)
     state = own.get("head_state")
     if "transformers_version" in config:
@@ -108,6 +108,7 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
         saved_head_state=state,
         notes=tuple(notes),
         verify_head=partial(_verify_tied, files, checkpoint, backbone, config),
+        refuse_head=partial(_untrained_head, files, checkpoint),
     )
 
 
@@ -115,21 +116,25 @@ def _open(
     files: Files, checkpoint: Checkpoint, backbone: Mapping[str, Any], part: str
 ) -> Renamed | None:
     """The tensors of a part under the table's names, or ``None`` where there is no file."""
-    stored = _open_files(files)
+    stored = _open_files(files, checkpoint)
     if stored is None:
         return None
     try:
         other = "head" if part == "backbone" else "backbone"
         names = _table_names(checkpoint, backbone, stored.names())
-        leave_out = {row.transformers for row in weights.expand(checkpoint, backbone, other)}
+        leave_out = _names(checkpoint, backbone, other)
         return Renamed(stored, lambda name: None if names[name] in leave_out else names[name])
     except BaseException:
         stored.close()
         raise
 
 
-def _open_files(files: Files) -> Tensors | None:
-    for name, reader in WEIGHT_FILES:
+def _open_files(files: Files, checkpoint: Checkpoint) -> Tensors | None:
+    further = tuple(
+        (name, SafetensorsFile if name.endswith(".safetensors") else TorchFile)
+        for name in checkpoint.weight_files
+    )
+    for name, reader in (*WEIGHT_FILES, *further):
         path = files.path(name)
         if path is not None:
             return reader(path)
@@ -141,12 +146,18 @@ def _open_files(files: Files) -> Tensors | None:
     return None
 
 
+def _names(checkpoint: Checkpoint, backbone: Mapping[str, Any], part: str) -> set[str]:
+    """Every name that the table gives to tensors of a part."""
+    rows = weights.expand(checkpoint, backbone, part)
+    return {name for row in rows for name in (row.transformers, row.folded) if name}
+
+
 def _table_names(
     checkpoint: Checkpoint, backbone: Mapping[str, Any], stored: set[str]
 ) -> dict[str, str | None]:
     """Stored name -> table name, its own where the table has none, ``None`` if it is ignored."""
-    ours = {row.transformers for row in weights.expand(checkpoint, backbone, "backbone")}
-    known = ours | {row.transformers for row in weights.expand(checkpoint, backbone, "head")}
+    ours = _names(checkpoint, backbone, "backbone")
+    known = ours | _names(checkpoint, backbone, "head")
     spelled: dict[str, str] = {}
     for name in stored:
         new = name
@@ -169,11 +180,26 @@ def _table_names(
     return names
 
 
+def _untrained_head(files: Files, checkpoint: Checkpoint) -> str | None:
+    """Why a head in the files is none for masked LM, or ``None``."""
+    stored = _open_files(files, checkpoint) if checkpoint.untrained_head else None
+    if stored is None:
+        return None
+    with stored:
+        for name in sorted(stored.names()):
+            if any(re.search(pattern, name) for pattern in checkpoint.untrained_head):
+                return (
+                    f"the weights hold {name!r}: this model was trained for another task, and its "
+                    "masked-LM head, if it has one, was not trained with it"
+                )
+    return None
+
+
 def _verify_tied(
     files: Files, checkpoint: Checkpoint, backbone: Mapping[str, Any], config: Mapping[str, Any]
 ) -> None:
     """Refuse a head whose output matrix is not the token embedding."""
-    stored = _open_files(files)
+    stored = _open_files(files, checkpoint)
     if stored is None:
         return
     with stored:
@@ -246,6 +272,7 @@ def _config(request: WriteRequest, backbone: Mapping[str, Any]) -> dict[str, Any
         "dtype": request.dtype,
         "tie_word_embeddings": True,
         **to_transformers(checkpoint.settings, backbone),
+        **required_entries(checkpoint),
         **checkpoint.written,
     }
     if request.pad_token_id is not None:
@@ -271,28 +298,38 @@ def _entries(request: WriteRequest) -> list[Entry]:
     ]
     # transformers saves a bare encoder without the prefix, and one with a head with it.
     prefix = request.checkpoint.prefix if request.head is None else ""
-    return [_entry(row, request, prefix) for row in rows]
+    return [entry for row in rows for entry in _row_entries(row, request, prefix)]
 
 
-def _entry(row: Weight, request: WriteRequest, prefix: str) -> Entry:
+def _row_entries(row: Weight, request: WriteRequest, prefix: str) -> Iterator[Entry]:
     read = request.read
     assert read is not None
-    return Entry(
+    shape = request.shapes[row.ours]
+    yield Entry(
         row.transformers.removeprefix(prefix),
-        weights.stored_shape(row, NAME, request.shapes[row.ours], None),
+        weights.stored_shape(row, NAME, shape, None),
         lambda: weights.store(row, NAME, read(row.ours), None),
     )
+    if row.folded:
+        zeros = np.zeros((1, *shape[1:]), np.float32)
+        yield Entry(row.folded.removeprefix(prefix), zeros.shape, lambda: zeros)
 
 
 def _warn_of_differences(request: WriteRequest) -> None:
-    if request.backbone is None or request.head is None:
+    if request.backbone is None:
         return
-    written = to_transformers(request.checkpoint.settings, request.backbone)
-    theirs, _ = from_transformers(request.checkpoint.head_settings, written, "the config")
+    checkpoint = request.checkpoint
+    written = to_transformers(checkpoint.settings, request.backbone)
+    head, _ = from_transformers(checkpoint.head_settings, written, "the config")
+    fixed = checkpoint.transformers_numerics
     differences = [
-        f"head {key} is {request.head[key]!r} here and {value!r} there"
+        f"{part} {key} is {ours[key]!r} here and {value!r} there"
+        for part, ours, theirs in (
+            ("backbone", request.backbone, fixed.get("backbone", {})),
+            ("head", request.head or {}, {**fixed.get("head", {}), **head}),
+        )
         for key, value in theirs.items()
-        if key in request.head and request.head[key] != value
+        if key in ours and ours[key] != value
     ]
     if differences:
         warnings.warn(
