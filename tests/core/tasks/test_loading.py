@@ -115,7 +115,7 @@ def test_arguments_of_a_preprocessor_that_is_not_made_are_refused(preset):
         mlmzoo.MaskedLM.from_preset(preset, preprocessor=None, sequence_length=9)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [n for n in PRESETS if PRESETS[n].family == "toy"])
 def test_the_architecture_of_a_builtin_preset_needs_no_network(monkeypatch, name):
     def refuse(*args, **kwargs):
         raise AssertionError("a request was made")

@@ -37,7 +37,7 @@ def test_a_recipe_survives_a_round_trip_through_plain_data():
         ({"training": {"held_out_share": 0}}, "judged on it"),
         ({"training": {"seed": -1}}, "at least 0"),
         ({"training": {"saved_dtype": "int8"}}, "float16"),
-        ({"training": {"batching": "random"}}, "'length' or 'fixed'"),
+        ({"training": {"batching": "random"}}, "'auto', 'length' or 'fixed'"),
     ],
 )
 def test_what_is_wrong_is_named(change, phrase):

@@ -5,4 +5,3 @@ from mlmzoo.testing import FamilyConformance
 
 class TestToy(FamilyConformance):
     family_name = "toy"
-    lora = False

@@ -70,6 +70,8 @@ class Mix(keras.layers.Layer):
 class ToyBackbone(Backbone):
     """Embeddings and a few layers of `Mix`."""
 
+    lora_targets = ()
+
     def __init__(
         self,
         vocabulary_size,

@@ -31,6 +31,10 @@ class Backbone(Presettable, keras.Model):
     load_report: Any = None
     """`LoadReport` of the preset it came from, or ``None``."""
 
+    lora_targets: tuple[str, ...] = ("query", "value")
+    """Names of the dense layers that `enable_lora` updates unless told otherwise; none where a
+    family has no dense layer worth it."""
+
     def __init__(
         self,
         inputs: dict[str, Any],
@@ -80,18 +84,17 @@ class Backbone(Presettable, keras.Model):
         """
         saving.save_backbone(self, directory, layout, dtype)
 
-    def enable_lora(
-        self, rank: int, target_layer_names: tuple[str, ...] = ("query", "value")
-    ) -> None:
+    def enable_lora(self, rank: int, target_layer_names: tuple[str, ...] | None = None) -> None:
         """Freeze the backbone and train low-rank updates instead (Hu et al., 2021).
 
         Args:
             rank: Rank of the updates.
-            target_layer_names: Names of the dense layers that get one.
+            target_layer_names: Names of the dense layers that get one; by default `lora_targets`.
 
         Raises:
             InputError: No layer is called so.
         """
+        target_layer_names = target_layer_names or self.lora_targets
         targets = [
             layer
             for layer in self._flatten_layers(include_self=False)
@@ -100,7 +103,7 @@ class Backbone(Presettable, keras.Model):
         if not targets:
             raise InputError(
                 f"LoRA was asked for on layers called {target_layer_names}, and this backbone has "
-                "none. Give the names of dense layers, for instance ('query', 'value')."
+                f"none. Give the names of dense layers; this family suggests {self.lora_targets}."
             )
         self.trainable = True
         for layer in self._flatten_layers(include_self=False):

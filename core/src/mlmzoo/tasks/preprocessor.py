@@ -32,6 +32,9 @@ class Preprocessor(Presettable):
 
     segments = True
     """Whether the family's backbone takes ``segment_ids``."""
+    batching = "length"
+    """How the family makes batches unless told otherwise, see `mlmzoo.MaskedLM.fit`. One without
+    an attention mask, whose answers depend on the padding, says ``"fixed"``."""
 
     def __init__(
         self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"

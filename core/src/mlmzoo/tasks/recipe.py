@@ -30,7 +30,7 @@ class Training:
         seed: Of the held-out texts, the initial weights, dropout, the masks and the order.
         dtype: Keras dtype policy, e.g. ``"mixed_bfloat16"``.
         saved_dtype: What the weights are stored in: ``"float32"``, ``"float16"``, ``"bfloat16"``.
-        batching: ``"length"`` or ``"fixed"``, see `MaskedLM.fit`.
+        batching: ``"auto"``, ``"length"`` or ``"fixed"``, see `MaskedLM.fit`.
 
     Raises:
         InputError: A value makes no sense.
@@ -47,7 +47,7 @@ class Training:
     seed: int = 0
     dtype: str = "float32"
     saved_dtype: str = "float32"
-    batching: str = "length"
+    batching: str = "auto"
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -73,8 +73,8 @@ class Training:
                 wrong.append(f"{name} has to be at least 0")
         if self.saved_dtype not in DTYPES:
             wrong.append(f"saved_dtype has to be one of {', '.join(DTYPES)}")
-        if self.batching not in ("length", "fixed"):
-            wrong.append("batching has to be 'length' or 'fixed'")
+        if self.batching not in ("auto", "length", "fixed"):
+            wrong.append("batching has to be 'auto', 'length' or 'fixed'")
         if wrong:
             raise InputError(f"[training] cannot be carried out: {'; '.join(wrong)}.")
 

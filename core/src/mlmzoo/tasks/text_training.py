@@ -48,7 +48,7 @@ class TextTraining(keras.Model):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
-        batching: str = "length",
+        batching: str = "auto",
     ) -> Any:
         """Train on raw text, masked afresh every epoch, or on tokenised input.
 
@@ -72,7 +72,8 @@ class TextTraining(keras.Model):
             validation_batch_size: Texts a batch in validation; by default `batch_size`.
             validation_freq: See `keras.Model.fit`.
             batching: ``"length"`` puts texts of similar length together, padded to a few
-                lengths chosen from the data; ``"fixed"`` pads all to the sequence length.
+                lengths chosen from the data; ``"fixed"`` pads all to the sequence length;
+                ``"auto"`` is what the family says, ``"length"`` where it has an attention mask.
 
         Returns:
             Keras' `History`. ``loss`` and ``sparse_categorical_accuracy`` are means over all
@@ -140,7 +141,7 @@ class TextTraining(keras.Model):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        batching: str = "length",
+        batching: str = "auto",
         **kwargs: Any,
     ) -> Any:
         """Loss and accuracy over all masked tokens of the data.
@@ -239,7 +240,7 @@ class TextTraining(keras.Model):
             sequence_length=preprocessor.sequence_length,
             pad_id=preprocessor.tokenizer.pad_token_id,
             segments=preprocessor.segments,
-            mode=batching,
+            mode=preprocessor.batching if batching == "auto" else batching,
             **options,
         )
 
@@ -264,7 +265,9 @@ class TextTraining(keras.Model):
         preprocessor = self.preprocessor
         masks = mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
         answers: list[Any] = [None] * len(rows)
-        grouped = ordered_groups(rows.lengths, batch_size, limit=preprocessor.sequence_length)
+        limit = preprocessor.sequence_length
+        shapes = (limit,) if preprocessor.batching == "fixed" else None
+        grouped = ordered_groups(rows.lengths, batch_size, shapes, limit)
         for indices, length in grouped.groups:
             counts = np.diff(masks.offsets)[indices]
             inputs, _, _ = frame(

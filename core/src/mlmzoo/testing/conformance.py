@@ -33,11 +33,6 @@ class FamilyConformance:
         family_name: Name of the family.
         settings: Constructor arguments of the backbone that override the tiny ones derived from
             the family's first preset.
-        ignores_padding: Whether padding leaves the answers of real tokens as they are. A family
-            without an attention mask declares ``False`` and is tested for nothing there.
-        lora: Whether there are dense layers called ``query`` and ``value``. A family without
-            attention declares ``False``, as `Backbone.enable_lora` has nothing to update by
-            default.
 
     Example:
         class TestBert(FamilyConformance):
@@ -46,8 +41,6 @@ class FamilyConformance:
 
     family_name: ClassVar[str] = ""
     settings: ClassVar[Mapping[str, Any]] = {}
-    ignores_padding: ClassVar[bool] = True
-    lora: ClassVar[bool] = True
 
     @pytest.fixture
     def family(self) -> Family:
@@ -90,12 +83,14 @@ class FamilyConformance:
             assert task.backbone(inputs)["sequence_output"].shape == (2, length, dim)
 
     def test_padding_leaves_answers_alone(self, task: MaskedLM) -> None:
-        """More padding changes nothing for real tokens.
+        """More padding changes nothing for real tokens; or the family pads to one length always.
 
-        Troubleshooting: hide positions where ``padding_mask`` is 0 from every token's attention.
+        Troubleshooting: hide positions where ``padding_mask`` is 0 from every token's attention. A
+        backbone that takes no ``padding_mask`` has ``batching = "fixed"`` in its preprocessor.
         """
-        if not self.ignores_padding:
-            pytest.skip("declared: this family has no attention mask")
+        if "padding_mask" not in task.backbone.input:
+            assert task.preprocessor.batching == "fixed"
+            return
         short, long = (_sequence(task, CORPUS[:3], length) for length in (18, 24))
         mask = _tokens(task, CORPUS[:3], 18)["padding_mask"].astype(bool)
         np.testing.assert_allclose(short[mask], long[:, :18][mask], atol=TOLERANCE)
@@ -225,10 +220,10 @@ class FamilyConformance:
     def test_lora(self, task: MaskedLM, tmp_path: Path) -> None:
         """LoRA trains a small part of the weights, and is merged when saved.
 
-        Troubleshooting: attention's dense layers are called ``query`` and ``value``.
+        Troubleshooting: `Backbone.lora_targets` names the dense layers to be updated.
         """
-        if not self.lora:
-            pytest.skip("declared: this family has no attention layers")
+        if not task.backbone.lora_targets:
+            pytest.skip("declared: this family has no dense layers to update")
         before = task.backbone.count_params()
         task.backbone.enable_lora(2)
         trainable = sum(int(np.prod(w.shape)) for w in task.backbone.trainable_weights)

@@ -18,7 +18,7 @@ CORPUS = (
     "And the evening and the morning were the first day.",
     "And God called the light Day, and the darkness he called Night.",
 )
-"""Eight short lines, enough to train a tokenizer of a hundred tokens and see a loss fall."""
+"""Eight short lines, enough to train a small tokenizer and see a loss fall."""
 
 _TINY = {
     "num_layers": 2,
@@ -31,7 +31,7 @@ _TINY = {
 }
 
 
-def tiny_tokenizer(family: Family, vocabulary_size: int = 120) -> Any:
+def tiny_tokenizer(family: Family, vocabulary_size: int = 300) -> Any:
     """A tokenizer of the family trained on `CORPUS`."""
     return registry().load(family.tokenizer).train(CORPUS, vocabulary_size=vocabulary_size)
 
