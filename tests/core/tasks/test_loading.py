@@ -13,8 +13,10 @@ from mlmzoo.contract.errors import (
     FamilyMismatchError,
     HubUnavailableError,
     InputError,
+    PresetFormatError,
     PresetWarning,
     RandomHeadError,
+    WeightsError,
 )
 from mlmzoo.presets import weights
 from mlmzoo.presets.resolver import Location
@@ -341,3 +343,25 @@ def test_a_saved_preset_can_be_moved(preset, tmp_path):
     expected = mlmzoo.MaskedLM.from_preset(preset).fill_mask(TEXT)
     shutil.move(preset, tmp_path / "elsewhere")
     assert mlmzoo.MaskedLM.from_preset(tmp_path / "elsewhere").fill_mask(TEXT) == expected
+
+
+# What does not belong together --------------------------------------------------------------------
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused(preset):
+    path = preset / "assets/tokenizer/vocabulary.txt"
+    path.write_text(path.read_text("utf-8") + "\none-more", "utf-8")
+    with pytest.raises(PresetFormatError, match=r"has 53 tokens, .* 52 rows, too few"):
+        mlmzoo.MaskedLM.from_preset(preset)
+    with pytest.raises(WeightsError, match="53"):
+        mlmzoo.MaskedLM.from_preset(preset, vocabulary_size=53)
+
+
+def test_weights_that_lack_a_variable_are_refused_before_a_model_is_built(preset, toy, monkeypatch):
+    config = json.loads((preset / "config.json").read_text())
+    config["config"]["num_layers"] += 1
+    (preset / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(toy.ToyBackbone, "__init__", lambda *a, **k: pytest.fail("it was built"))
+    for load in (mlmzoo.MaskedLM.from_preset, mlmzoo.Backbone.from_preset):
+        with pytest.raises(WeightsError, match=r"layer_.*is missing"):
+            load(preset)

@@ -99,6 +99,18 @@ class Contents:
             )
         return tensors
 
+    def require_weights(self, part: str) -> None:
+        """See that there are weights for every variable of a part, before one is allocated.
+
+        Raises:
+            WeightsError: A tensor is missing: another family's checkpoint, or another size.
+            PresetMissingError: The preset has no such weights.
+            PresetFormatError: The weight files are malformed.
+        """
+        with self.open_weights(part) as tensors:
+            rows = weights.expand(self.checkpoint, self.backbone, part)
+            weights.require(rows, tensors, self.layout)
+
     def load(self, part: str, targets: Mapping[str, weights.Target]) -> weights.Outcome:
         """Load ``"backbone"`` or ``"head"`` into variables.
 

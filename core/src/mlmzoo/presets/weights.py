@@ -180,6 +180,22 @@ def _folded(row: Weight, layout: str) -> str:
     return row.folded if layout == "transformers" else ""
 
 
+def require(rows: Iterable[Weight], tensors: Tensors, layout: str) -> None:
+    """See that a checkpoint names every variable, before a model is built for it.
+
+    Args:
+        rows: Rows of the table, expanded.
+        tensors: The checkpoint, under the table's names.
+        layout: ``"keras"`` or ``"transformers"``.
+
+    Raises:
+        WeightsError: A tensor is missing.
+    """
+    names = tensors.names()
+    stored = {row.ours: stored_name(row, layout) for row in rows if not row.optional}
+    _refuse([path for path, name in stored.items() if name not in names], [], stored, names)
+
+
 def load(
     rows: Iterable[Weight],
     tensors: Tensors,

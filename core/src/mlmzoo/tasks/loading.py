@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -168,6 +169,8 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     _refuse_leftovers(kwargs, opened.asked, known)
     if not load_weights:
         return kind(**arguments)
+    assert opened.contents is not None
+    opened.contents.require_weights("backbone")
     with skip_initialization():
         return kind(**arguments)
 
@@ -240,6 +243,9 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
 
     if wants_preprocessor:
         preprocessor = _build_preprocessor(Preprocessor, opened, for_preprocessor)
+    if preprocessor is not None:
+        rows = {**opened.backbone, **for_backbone}.get("vocabulary_size", math.inf)
+        _refuse_too_few_rows(opened, preprocessor.tokenizer.vocabulary_size(), rows)
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
     if not load_weights:
         return kind(backbone=backbone, preprocessor=preprocessor, **for_task)
@@ -247,6 +253,15 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
         task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
     _load_task_weights(opened, task)
     return task
+
+
+def _refuse_too_few_rows(opened: Opened, tokens: int, rows: float) -> None:
+    if tokens > rows:
+        raise PresetFormatError(
+            f"The tokenizer for {opened.asked!r} ({opened.handle}) has {tokens} tokens, and the "
+            f"config gives the model's embedding {rows} rows, too few. One of them belongs to "
+            "another model; give the files that belong together."
+        )
 
 
 def _load_task_weights(opened: Opened, task: Any) -> None:
