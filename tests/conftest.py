@@ -23,9 +23,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 # Many tiny models of the same shape, each used for a moment: JAX would compile each of them anew,
 # and optimise for longer than the program runs. Read when JAX is imported, here or in a child.
-JAX_CACHE = tempfile.mkdtemp(prefix="jax-cache-")
-atexit.register(shutil.rmtree, JAX_CACHE, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = JAX_CACHE
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has that of the process it works for
+    JAX_CACHE = tempfile.mkdtemp(prefix="jax-cache-")
+    atexit.register(shutil.rmtree, JAX_CACHE, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = JAX_CACHE
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
