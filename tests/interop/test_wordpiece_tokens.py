@@ -13,6 +13,8 @@ tokenizers = pytest.importorskip("tokenizers")
 
 from mlmzoo_bert.tokenizer import BertTokenizer  # noqa: E402
 
+from mlmzoo.plugins import registry  # noqa: E402
+
 pytestmark = pytest.mark.interop
 
 DATA = Path(__file__).parents[1] / "data"
@@ -207,3 +209,11 @@ def test_kerashub_and_we_detokenize_alike(checkpoint, ours):
     theirs = keras_hub.models.BertTokenizer(ours.get_vocabulary(), lowercase=True)
     for ids in ([1996, 4248, 2829, 1012], ours("unbelievable reunification!").tolist()):
         assert ours.detokenize(ids) == str(theirs.detokenize(ids))
+
+
+@pytest.mark.parametrize("name", ["bert_tiny_en_uncased", "distil_bert_base_en_uncased"])
+def test_the_real_vocabulary_gives_the_published_ids(checkpoint, name):
+    published = json.loads((DATA / "published_outputs.json").read_text())[name]["tokens"]
+    family = registry().family(registry().preset(name).family)
+    tokenizer = registry().load(family.tokenizer).from_files(Directory(checkpoint), "transformers")
+    assert list(tokenizer(published["text"])) == published["ids"]
