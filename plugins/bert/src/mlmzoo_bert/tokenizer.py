@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+from mlmzoo.kit.tokenizers.wordpiece import BERT_SPECIAL_TOKENS, WordPiece
 from mlmzoo.tasks.tokenizer import Tokenizer
-
-ROLES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
 class BertTokenizer(WordPiece, Tokenizer):
     """BERT's tokenizer (Devlin et al., 2018). For its arguments see `WordPiece`."""
 
-    special_tokens: Mapping[str, str] = ROLES
+    special_tokens: Mapping[str, str] = BERT_SPECIAL_TOKENS
     start, end = "cls", "sep"
     transformers_class = "BertTokenizer"

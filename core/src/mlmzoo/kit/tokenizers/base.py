@@ -60,7 +60,9 @@ class TokenizerBase:
     pad_token_id: int
     mask_token: str
     mask_token_id: int
+    start_token: str
     start_token_id: int
+    end_token: str
     end_token_id: int
 
     notes: tuple[str, ...] = ()
@@ -187,9 +189,10 @@ class TokenizerBase:
     def detokenize(self, ids: Any) -> Any:
         """Text of one sequence of token ids, or texts of many.
 
-        Words are joined with single spaces, as KerasHub does; spaces before punctuation stay, so
-        that the text gives the same tokens again. Padding and the tokens that packing adds are
-        dropped; mask and unknown tokens are kept, being part of the text.
+        The text gives the same tokens again. Where tokens say nothing of spaces (word pieces),
+        words are joined with single ones, before punctuation too, as KerasHub does. Padding and
+        the tokens that packing adds are dropped; mask and unknown tokens are kept, being part of
+        the text.
 
         Args:
             ids: A sequence of integers, or a list, 2-D array or ragged tensor of them.

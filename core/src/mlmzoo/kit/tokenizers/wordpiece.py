@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import wordpiece_files
-from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.texts import read_texts
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines
 
+BERT_SPECIAL_TOKENS = {
+    "pad": "[PAD]",
+    "unk": "[UNK]",
+    "cls": "[CLS]",
+    "sep": "[SEP]",
+    "mask": "[MASK]",
+}
+"""Roles and tokens of BERT's vocabularies, which other families took over."""
 
-class WordPiece(TokenizerBase):
+
+class WordPiece(LibraryTokenizer):
     """Text to word pieces, exactly as the `tokenizers` library makes them.
 
     Text is cleaned of control characters, optionally lowercased and stripped of accents, split
@@ -57,9 +66,6 @@ class WordPiece(TokenizerBase):
         'the quick brown fox .'
     """
 
-    transformers_class: ClassVar[str | None] = None
-    """The transformers class that reads what we write; ``None``: its generic one."""
-
     def __init__(
         self,
         vocabulary: Sequence[str] | Mapping[str, int] | str | os.PathLike[str] | None = None,
@@ -84,23 +90,14 @@ class WordPiece(TokenizerBase):
         self.oov_token = oov_token
         self.split_on_cjk = bool(split_on_cjk)
         self.max_characters_per_word = max_characters_per_word
-        self.added_tokens = [
-            token if isinstance(token, str) else dict(token) for token in added_tokens
-        ]
-        self._encoders: dict[str, Any] = {}
         super().__init__(
             _read_vocabulary(vocabulary, type(self).__name__),
+            added_tokens=added_tokens,
             special_tokens=special_tokens,
             special_tokens_in_text=special_tokens_in_text,
             sequence_length=sequence_length,
             **kwargs,
         )
-        missing = [token for token in map(_spelling, self.added_tokens) if token not in self._ids]
-        if missing:
-            raise InputError(
-                f"added_tokens asks for {missing}, which the vocabulary does not hold. Add them "
-                "to the vocabulary."
-            )
 
     @classmethod
     def train(
@@ -138,7 +135,7 @@ class WordPiece(TokenizerBase):
         roles = dict(cls.special_tokens)
         roles |= given if isinstance(given, Mapping) else {token: token for token in given}
         roles["unk"] = kwargs.get("oov_token", "[UNK]")
-        added = map(_spelling, kwargs.get("added_tokens", ()))
+        added = map(spelling, kwargs.get("added_tokens", ()))
         first = list(dict.fromkeys([*roles.values(), *added]))
         blank = cls(vocabulary=first, **kwargs)  # knows how text is to be normalised and split
         vocabulary = train_vocabulary(
@@ -218,15 +215,6 @@ class WordPiece(TokenizerBase):
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         return wordpiece_files.read(files, layout, config, cls.special_tokens)
 
-    def _encode_batch(self, texts: Sequence[Any], specials: str) -> list[list[int]]:
-        return [encoding.ids for encoding in self._run("encode_batch_fast", texts, specials)]
-
-    def _encode_offsets(
-        self, texts: Sequence[Any], specials: str
-    ) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-        encodings = self._run("encode_batch", texts, specials)
-        return [e.ids for e in encodings], [e.offsets for e in encodings]
-
     def _decode(self, ids: Sequence[int]) -> str:
         mark = self.suffix_indicator
         words: list[str] = []
@@ -258,46 +246,10 @@ class WordPiece(TokenizerBase):
             return super()._read_batch(texts)
         return [read_texts(words)[0] for words in texts]  # each a text that is split already
 
-    # The tokenizers library ----------------------------------------------------------------------
-
-    def _run(self, method: str, texts: Sequence[Any], specials: str) -> list[Any]:
-        encode = getattr(self._encoder(specials), method)
-        try:
-            encodings: list[Any] = encode(
-                list(texts), is_pretokenized=not self.split, add_special_tokens=False
-            )
-        except TypeError as error:  # all it says of a text that UTF-8 cannot hold
-            for number, text in enumerate(texts):
-                try:
-                    "".join(text).encode("utf-8")
-                except UnicodeEncodeError as fault:
-                    raise InputError(
-                        f"Text number {number} is not valid Unicode: {fault}. Read it again as "
-                        "UTF-8, or clean it with text.encode('utf-8', 'replace').decode()."
-                    ) from error
-            raise
-        return encodings
-
-    def _encoder(self, specials: str) -> Any:
-        """The library's tokenizer that recognises all, one or none of the special tokens."""
-        if specials not in self._encoders:
-            self._encoders[specials] = self._build(specials)
-        return self._encoders[specials]
-
     def _build(self, specials: str) -> Any:
-        try:
-            from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
-        except ImportError as error:
-            raise ImportError(
-                "WordPiece tokenization needs the package `tokenizers`, which is not installed: "
-                "pip install tokenizers"
-            ) from error
+        from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-        known = {
-            "none": set(),
-            "mask": {self.special_tokens[role] for role in self.special_tokens if role == "mask"},
-            "all": set(self.special_tokens.values()),
-        }[specials]
+        known = self._known(specials)
         # A special token that is not recognised must not be reached as a plain word either.
         hidden = set(self.special_tokens.values()) - known - {self.oov_token}
         encoder = Tokenizer(
@@ -330,14 +282,6 @@ class WordPiece(TokenizerBase):
             ]
         )
         return encoder
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The library's objects are made again on first use: a copy need not carry them.
-        return {**self.__dict__, "_encoders": {}}
-
-
-def _spelling(added: str | Mapping[str, Any]) -> str:
-    return added if isinstance(added, str) else str(added.get("content"))
 
 
 def _read_vocabulary(vocabulary: Any, name: str) -> list[Any]:
