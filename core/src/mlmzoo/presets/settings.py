@@ -193,6 +193,11 @@ def from_transformers(
             value = row.values[value]
         _check_value(row.transformers, value, row.kind, where)
         if row.offset:
+            if value <= row.offset:
+                raise PresetFormatError(
+                    f"{where} sets {row.transformers!r} to {value}, of which this family leaves "
+                    f"{row.offset} unused; it must be more. Correct the config."
+                )
             value -= row.offset
         if row.ours in ours:
             if ours[row.ours] != value:
@@ -236,7 +241,8 @@ def to_transformers(rows: Iterable[Setting], config: Mapping[str, Any]) -> dict[
 def refuse_unrepresentable(
     checkpoint: Checkpoint, config: Mapping[str, Any], where: str, family: str
 ) -> None:
-    """Refuse a transformers ``config.json`` with a setting the family cannot represent.
+    """Refuse a transformers ``config.json``, read or to be written, with a setting that the family
+    cannot represent.
 
     Args:
         checkpoint: The family's table.
@@ -258,7 +264,7 @@ def refuse_unrepresentable(
             said = "sets" if row.transformers in config else "does not set, so has"
             raise UnsupportedSettingError(
                 f"{where} {said} {row.transformers!r} to {value!r:.100}. The family {family!r} "
-                f"supports {' or '.join(map(repr, good))} only; another checkpoint is needed."
+                f"supports {' or '.join(map(repr, good))} only."
             )
 
 

@@ -72,6 +72,15 @@ def test_what_absence_would_change_is_written(toy):
     toy.load()
 
 
+def test_what_could_not_be_read_back_is_not_written(toy):
+    change(toy, requires=(Requirement("pad_token_id", (1,)),))
+    with pytest.raises(UnsupportedSettingError, match="to be written sets 'pad_token_id' to 0"):
+        layouts.write(toy.directory, toy.request(head=None, pad_token_id=0), "transformers")
+    assert list(toy.directory.iterdir()) == []
+    layouts.write(toy.directory, toy.request(head=None, pad_token_id=1), "transformers")
+    toy.load()
+
+
 def with_offset(toy):
     settings = (*toy.checkpoint.settings, Setting("limit", "max_positions", 514, offset=2))
     change(toy, settings=settings)
@@ -84,7 +93,7 @@ def test_a_number_that_transformers_counts_differently_is_translated(toy):
     toy.transformers()
     assert toy.read().backbone["limit"] == 512
     toy.transformers(max_positions=2)
-    with pytest.raises(PresetFormatError, match=r"'limit'.* 0"):
+    with pytest.raises(PresetFormatError, match="'max_positions' to 2.* must be more"):
         toy.read()
     backbone = {**toy.request().backbone, "limit": 30}
     layouts.write(toy.directory, toy.request(head=None, backbone=backbone), "transformers")

@@ -277,6 +277,7 @@ def _config(request: WriteRequest, backbone: Mapping[str, Any]) -> dict[str, Any
     }
     if request.pad_token_id is not None:
         config["pad_token_id"] = request.pad_token_id
+    refuse_unrepresentable(checkpoint, config, "The config to be written", request.family.name)
     own: dict[str, Any] = {}
     named = {row.ours for row in checkpoint.settings if row.transformers}
     if unnamed := {key: value for key, value in backbone.items() if key not in named}:

@@ -16,6 +16,7 @@ from mlmzoo.contract.errors import PresetFormatError
 from mlmzoo.presets.tensors import TensorFile
 
 DTYPES: dict[str, np.dtype] = {
+    "C64": np.dtype("<c8"),  # never a weight, but such buffers lie beside some
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
