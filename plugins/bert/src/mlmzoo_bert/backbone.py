@@ -7,13 +7,7 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import (
-    PositionEmbedding,
-    TransformerEncoder,
-    kernel_initializer,
-    segment_embedding,
-    token_embedding,
-)
+from mlmzoo.kit.layers import TransformerEncoder, embed, pooled_output
 
 
 class BertBackbone(Backbone):
@@ -71,16 +65,16 @@ class BertBackbone(Backbone):
         segment_ids = keras.Input((None,), dtype="int32", name="segment_ids")
         padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
 
-        # What the token is, where it stands, which text it belongs to.
-        tokens = token_embedding(vocabulary_size, hidden_dim, dtype=dtype)(token_ids)
-        positions = PositionEmbedding(
-            max_sequence_length, hidden_dim, dtype=dtype, name="position_embedding"
-        )(tokens)
-        segments = segment_embedding(num_segments, hidden_dim, dtype=dtype)(segment_ids)
-        hidden = tokens + positions + segments
-        hidden = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=dtype, name="embeddings_layer_norm"
-        )(hidden)
+        hidden = embed(
+            token_ids,
+            segment_ids,
+            vocabulary_size=vocabulary_size,
+            max_sequence_length=max_sequence_length,
+            dim=hidden_dim,
+            layer_norm_epsilon=layer_norm_epsilon,
+            num_segments=num_segments,
+            dtype=dtype,
+        )
         hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
         for i in range(num_layers):
@@ -95,14 +89,8 @@ class BertBackbone(Backbone):
                 name=f"layer_{i}",
             )(hidden, padding_mask)
 
-        # The pooled output was trained to tell whether two texts follow each other.
-        pooled = keras.layers.Dense(
-            hidden_dim,
-            activation="tanh",
-            kernel_initializer=kernel_initializer(),
-            dtype=dtype,
-            name="pooled_dense",
-        )(hidden[:, 0])
+        # Trained to tell whether one text follows the other.
+        pooled = pooled_output(hidden, hidden_dim, dtype=dtype)
 
         super().__init__(
             inputs={

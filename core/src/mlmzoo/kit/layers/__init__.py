@@ -2,7 +2,13 @@
 
 from mlmzoo.kit.layers.activations import ACTIVATIONS, activation
 from mlmzoo.kit.layers.attention import SelfAttention
-from mlmzoo.kit.layers.embeddings import PositionEmbedding, segment_embedding, token_embedding
+from mlmzoo.kit.layers.dense import dense, pooled_output
+from mlmzoo.kit.layers.embeddings import (
+    PositionEmbedding,
+    embed,
+    segment_embedding,
+    token_embedding,
+)
 from mlmzoo.kit.layers.initializers import (
     fresh_values,
     kernel_initializer,
@@ -19,8 +25,11 @@ __all__ = [
     "SelfAttention",
     "TransformerEncoder",
     "activation",
+    "dense",
+    "embed",
     "fresh_values",
     "kernel_initializer",
+    "pooled_output",
     "segment_embedding",
     "skip_initialization",
     "token_embedding",

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.dense import dense
 
 
 class SelfAttention(keras.layers.Layer):
@@ -30,16 +30,10 @@ class SelfAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.head_dim = dim // num_heads
         self.rate = dropout
-
-        def dense(name: str) -> keras.layers.Dense:
-            return keras.layers.Dense(
-                dim, kernel_initializer=kernel_initializer(), dtype=self.dtype_policy, name=name
-            )
-
-        self.query = dense("query")
-        self.key = dense("key")
-        self.value = dense("value")
-        self.output_projection = dense("output")
+        self.query = dense(dim, "query", dtype=self.dtype_policy)
+        self.key = dense(dim, "key", dtype=self.dtype_policy)
+        self.value = dense(dim, "value", dtype=self.dtype_policy)
+        self.output_projection = dense(dim, "output", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, hidden_shape: Any, padding_mask_shape: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Token, position and segment embeddings."""
+"""Token, position and segment embeddings, and their normalised sum."""
 
 from __future__ import annotations
 
@@ -68,3 +68,42 @@ class PositionEmbedding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (1, input_shape[1], self.dim)
+
+
+def embed(
+    token_ids: Any,
+    segment_ids: Any = None,
+    *,
+    vocabulary_size: int,
+    max_sequence_length: int,
+    dim: int,
+    layer_norm_epsilon: float,
+    num_segments: int = 0,
+    dtype: Any = None,
+) -> Any:
+    """What each token is, where it stands and which text it belongs to: summed and normalised.
+
+    The layers are called ``token_embedding``, ``position_embedding``, ``segment_embedding`` and
+    ``embeddings_layer_norm`` (Devlin et al., 2018, section 3).
+
+    Args:
+        token_ids: Symbolic integers ``(B, L)``.
+        segment_ids: The same, or ``None`` in families without segments.
+        vocabulary_size: Number of token ids.
+        max_sequence_length: Longest row, in tokens.
+        dim: Width ``E`` of the embeddings.
+        layer_norm_epsilon: Added to the variance in the normalisation.
+        num_segments: Number of segment ids.
+        dtype: Keras dtype or dtype policy.
+
+    Returns:
+        Symbolic ``(B, L, E)``.
+    """
+    tokens = token_embedding(vocabulary_size, dim, dtype=dtype)(token_ids)
+    positions = PositionEmbedding(max_sequence_length, dim, dtype=dtype, name="position_embedding")
+    hidden = tokens + positions(tokens)
+    if segment_ids is not None:
+        hidden = hidden + segment_embedding(num_segments, dim, dtype=dtype)(segment_ids)
+    return keras.layers.LayerNormalization(
+        epsilon=layer_norm_epsilon, dtype=dtype, name="embeddings_layer_norm"
+    )(hidden)

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.activations import activation as activation_named
-from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.dense import dense
 
 
 class MaskedLMHead(keras.layers.Layer):
@@ -39,12 +39,7 @@ class MaskedLMHead(keras.layers.Layer):
         self.vocabulary_size = vocabulary_size
         self.embedding_dim = embedding_dim
         self.activation = activation_named(activation)
-        self.dense = keras.layers.Dense(
-            embedding_dim,
-            kernel_initializer=kernel_initializer(),
-            dtype=self.dtype_policy,
-            name="dense",
-        )
+        self.dense = dense(embedding_dim, "dense", dtype=self.dtype_policy)
         self.layer_norm = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="layer_norm"
         )

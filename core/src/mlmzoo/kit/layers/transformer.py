@@ -8,7 +8,7 @@ import keras
 
 from mlmzoo.kit.layers.activations import activation as activation_named
 from mlmzoo.kit.layers.attention import SelfAttention
-from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.dense import dense
 
 
 class FeedForward(keras.layers.Layer):
@@ -24,15 +24,8 @@ class FeedForward(keras.layers.Layer):
         super().__init__(**kwargs)
         self.intermediate_dim = intermediate_dim
         self.activation = activation_named(activation)
-        self.intermediate = keras.layers.Dense(
-            intermediate_dim,
-            kernel_initializer=kernel_initializer(),
-            dtype=self.dtype_policy,
-            name="intermediate",
-        )
-        self.output_projection = keras.layers.Dense(
-            dim, kernel_initializer=kernel_initializer(), dtype=self.dtype_policy, name="output"
-        )
+        self.intermediate = dense(intermediate_dim, "intermediate", dtype=self.dtype_policy)
+        self.output_projection = dense(dim, "output", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         self.intermediate.build(input_shape)
