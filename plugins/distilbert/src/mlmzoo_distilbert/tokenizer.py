@@ -1,0 +1,14 @@
+"""`DistilBertTokenizer`: WordPiece with BERT's special tokens."""
+
+from collections.abc import Mapping
+
+from mlmzoo.kit.tokenizers.wordpiece import BERT_SPECIAL_TOKENS, WordPiece
+from mlmzoo.tasks.tokenizer import Tokenizer
+
+
+class DistilBertTokenizer(WordPiece, Tokenizer):
+    """DistilBERT's tokenizer, which is BERT's (Sanh et al., 2019). See `WordPiece`."""
+
+    special_tokens: Mapping[str, str] = BERT_SPECIAL_TOKENS
+    start, end = "cls", "sep"
+    transformers_class = "DistilBertTokenizer"
