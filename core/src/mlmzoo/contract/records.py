@@ -176,7 +176,8 @@ class Checkpoint:
         renamed: Other spellings in transformers state dicts: (regular expression, replacement).
             The table's own spelling wins where a file has both.
         tied: transformers key -> the key it is a copy of. Where a file has both and they differ,
-            the head cannot be loaded rightly and is refused.
+            a copy of the head's own tensor is what counts, as in transformers; a head whose copy
+            of a backbone tensor differs cannot be loaded rightly and is refused.
         ignored: Regular expressions of transformers keys that carry nothing of ours (other heads,
             buffers).
         untrained_head: Regular expressions of transformers keys that show what else the model in

@@ -186,6 +186,14 @@ def test_two_rates_where_we_have_one_are_noted(toy):
 # The output matrix ----------------------------------------------------------------------------
 
 
+def test_a_copy_of_the_head_s_own_tensor_counts_where_they_differ(toy):
+    tensors = toy.transformers_tensors("backbone", "head")
+    tensors["cls.decoder.bias"] = tensors["cls.bias"]
+    tensors["cls.bias"] = tensors["cls.bias"] + 1
+    toy.transformers(tensors)
+    assert toy.load("head").unexpected == ()
+
+
 def test_a_tied_copy_in_the_file_is_accepted(toy):
     tensors = toy.transformers_tensors("backbone", "head")
     tensors["cls.decoder.weight"] = tensors["toy.embeddings.weight"].copy()

@@ -167,10 +167,20 @@ def _table_names(
             new = checkpoint.prefix + new
         spelled[name] = new
     found = set(spelled.values())
+    # Where a file holds a tensor of the head twice, transformers computes with the copy.
+    shadowed = {
+        original
+        for copy, original in checkpoint.tied.items()
+        if copy in found and original not in ours
+    }
     names: dict[str, str | None] = {}
     for name, new in spelled.items():
         original = checkpoint.tied.get(new)
-        if original is not None:
+        if new in shadowed:
+            names[name] = None
+        elif original in shadowed:
+            names[name] = original
+        elif original is not None:
             # A copy stands in where a file kept only that one of the two.
             names[name] = None if original in found else original
         elif new not in known and any(re.search(p, name) for p in checkpoint.ignored):
