@@ -1,0 +1,1 @@
+"""FNet for mlmzoo."""
