@@ -93,7 +93,7 @@ def test_a_number_that_transformers_counts_differently_is_translated(toy):
     toy.transformers()
     assert toy.read().backbone["limit"] == 512
     toy.transformers(max_positions=2)
-    with pytest.raises(PresetFormatError, match="'max_positions' to 2.* must be more"):
+    with pytest.raises(PresetFormatError, match=r"'max_positions' to 2.* must be more"):
         toy.read()
     backbone = {**toy.request().backbone, "limit": 30}
     layouts.write(toy.directory, toy.request(head=None, backbone=backbone), "transformers")
