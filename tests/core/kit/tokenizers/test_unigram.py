@@ -265,6 +265,11 @@ def test_added_tokens_are_found_in_any_text(trained):
     assert tokenizer.detokenize(tokenizer("the covid-19 day")) == "the covid-19 day"
 
 
+def test_the_longest_of_several_tokens_is_found(trained):
+    tokenizer = After(trained[After].proto, added_tokens=["<a", "<a><b", "<a>"])
+    assert tokens(tokenizer, "<a><b<a><a") == ["<a><b", "<a>", "<a"]
+
+
 # Preparation --------------------------------------------------------------------------------------
 
 

@@ -123,8 +123,11 @@ def test_tokenizer_json_alone_gives_the_same_tokens(kind, arguments, protos, tmp
     assert read.special_tokens == tokenizer.special_tokens
     for specials in ("none", "mask", "all"):
         assert read.encode(TEXTS, specials) == tokenizer.encode(TEXTS, specials)
-    # and what is made from it is a model like any other
-    assert kind(read.proto, **arguments).encode(TEXTS) == tokenizer.encode(TEXTS)
+    # What is made from it is a model like any other, and text does not give its special tokens.
+    library = sentencepiece.SentencePieceProcessor(model_proto=read.proto)
+    for role, token in kind.special_tokens.items():
+        id = library.piece_to_id(token)
+        assert role == "unk" or id == library.unk_id() or id not in library.encode(f"a{token}b")
 
 
 def of_type(kind, **options):
@@ -134,10 +137,9 @@ def of_type(kind, **options):
         sentence_iterator=iter(TEXTS),
         model_writer=writer,
         model_type=kind,
-        vocab_size=80,
         hard_vocab_limit=False,
         minloglevel=2,
-        **options,
+        **{"vocab_size": 80, **options},
     )
     return Shifted(writer.getvalue())
 
@@ -148,6 +150,14 @@ def test_models_that_merge_come_back_from_tokenizer_json(kind, tmp_path):
     read = Shifted.from_files(changed(tmp_path, tokenizer, lambda data: None), "transformers")
     assert read.get_vocabulary() == tokenizer.get_vocabulary()
     assert read.encode(TEXTS) == tokenizer.encode(TEXTS)
+
+
+def test_a_model_that_keeps_spaces_comes_back_from_tokenizer_json(tmp_path):
+    tokenizer = of_type("unigram", remove_extra_whitespaces=False, add_dummy_prefix=False)
+    read = Shifted.from_files(changed(tmp_path, tokenizer, lambda data: None), "transformers")
+    texts = ["two  spaces", *CORPUS]
+    assert read.encode(texts) == tokenizer.encode(texts)
+    assert read.detokenize(read(texts[0])) == texts[0]
 
 
 def test_merges_that_sentencepiece_would_not_make_are_refused(tmp_path):
@@ -368,6 +378,18 @@ def test_settings_that_contradict_tokenizer_json_are_noted(protos, tmp_path):
     )
 
 
+def test_where_transformers_takes_tokenizer_json_as_it_is_so_do_we(protos, tmp_path):
+    class Generic(Toy):
+        transformers_class = None
+
+    files = changed(tmp_path, Toy(protos[Toy]), lambda data: None)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"do_lower_case": False, "tokenizer_class": "ToyTokenizer"}))
+    read = Generic.from_files(files, "transformers")
+    assert (read.lowercase, read.notes) == (True, ())
+    assert not Toy.from_files(files, "transformers").lowercase
+
+
 def test_what_cannot_be_done_the_same_way_is_refused(protos, tmp_path):
     files = write(tmp_path, protos[Toy], tokenizer_config={"split_by_punct": True})
     with pytest.raises(UnsupportedSettingError, match="split_by_punct"):
@@ -384,6 +406,17 @@ def test_transformers_own_class_is_named_only_where_it_tokenizes_alike(protos, t
 
     assert name() == name(lowercase=False) == name(strip_accents=False) == "AlbertTokenizer"
     assert name(straight_quotes=True) == name(added_tokens=["x-y"]) == "PreTrainedTokenizerFast"
+
+
+def test_a_model_that_falls_back_on_bytes_is_not_for_transformers_own_class(tmp_path):
+    class Own(Shifted):
+        transformers_class = "XLMRobertaTokenizer"
+
+    for fallback, expected in ((False, "XLMRobertaTokenizer"), (True, "PreTrainedTokenizerFast")):
+        proto = of_type("unigram", byte_fallback=fallback, vocab_size=400).proto
+        Own(proto).write_files(tmp_path, "transformers")
+        config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+        assert config["tokenizer_class"] == expected
 
 
 def test_an_unknown_layout_is_an_error(protos, tmp_path):

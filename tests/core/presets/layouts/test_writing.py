@@ -164,7 +164,8 @@ def test_tokenizer_and_preprocessor_survive_and_can_be_written_alone(toy):
         preprocessor=preprocessor,
         write_tokenizer=lambda directory, layout: written.append((directory, layout)),
     )
-    layouts.write(toy.directory, request)
+    with pytest.warns(PresetWarning, match="make other tokens of some texts.* extra=3"):
+        layouts.write(toy.directory, request)
     contents = toy.read()
     assert contents.tokenizer == {"lowercase": True, "extra": 3}
     assert contents.preprocessor == preprocessor

@@ -161,8 +161,7 @@ class Unigram(TokenizerBase):
         self._control = set(running.control())
         self._byte_fallback = bool(running.message.trainer_spec.byte_fallback)
         self._prefix = " " if running.message.normalizer_spec.add_dummy_prefix else ""
-        self._serialized = running.serialized
-        self._processor = unigram_model.processor(self._serialized, model.name)
+        self._processor = unigram_model.processor(running.serialized, model.name)
         self._patterns: dict[str, re.Pattern[str] | None] = {}
         super().__init__(
             running.pieces,
@@ -313,7 +312,7 @@ class Unigram(TokenizerBase):
                 prepared, starts, ends = self._prepare.aligned(part)
                 message = sentencepiece_pb2.SentencePieceText()
                 message.ParseFromString(
-                    self._sentencepiece.encode(prepared, out_type="serialized_proto")
+                    self._processor.encode(prepared, out_type="serialized_proto")
                 )
                 numbers = characters(prepared)
                 for piece in message.pieces:
@@ -346,20 +345,14 @@ class Unigram(TokenizerBase):
 
     # sentencepiece -------------------------------------------------------------------------------
 
-    @property
-    def _sentencepiece(self) -> Any:
-        if self._processor is None:
-            self._processor = unigram_model.processor(self._serialized, type(self).__name__)
-        return self._processor
-
     def running_model(self) -> unigram_model.Model:
         """The model as it runs: its pieces are the vocabulary."""
-        return unigram_model.parsed(self._serialized, type(self).__name__)
+        return unigram_model.parsed(self._processor.serialized_model_proto(), type(self).__name__)
 
     def _run(self, texts: Sequence[str]) -> list[list[int]]:
         threads = 1 if len(texts) < _THREADS_FROM else -1
         try:
-            rows: list[list[int]] = self._sentencepiece.encode(list(texts), num_threads=threads)
+            rows: list[list[int]] = self._processor.encode(list(texts), num_threads=threads)
         except (RuntimeError, TypeError, ValueError):
             self._check_unicode(texts)
             raise
@@ -388,10 +381,6 @@ class Unigram(TokenizerBase):
                     f"Text number {number} is not valid Unicode: {fault}. Read it again as UTF-8, "
                     "or clean it with text.encode('utf-8', 'replace').decode()."
                 ) from fault
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The library's object is made again on first use: a copy need not carry it.
-        return {**self.__dict__, "_processor": None}
 
     # Inside --------------------------------------------------------------------------------------
 
