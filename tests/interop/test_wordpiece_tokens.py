@@ -11,9 +11,8 @@ import pytest
 transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
-from mlmzoo_bert.tokenizer import BertTokenizer  # noqa: E402
-
 from mlmzoo.plugins import registry  # noqa: E402
+from mlmzoo_bert.tokenizer import BertTokenizer  # noqa: E402
 
 pytestmark = pytest.mark.interop
 

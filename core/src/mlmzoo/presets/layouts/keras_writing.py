@@ -208,7 +208,9 @@ def _warn_of_differences(request: WriteRequest) -> None:
             stacklevel=4,
         )
     if request.tokenizer_extras:
-        extras = ", ".join(f"{key}={value!r:.60}" for key, value in request.tokenizer_extras.items())
+        extras = ", ".join(
+            f"{key}={value!r:.60}" for key, value in request.tokenizer_extras.items()
+        )
         warnings.warn(
             "KerasHub will load this tokenizer and make other tokens of some texts, because its "
             f"format cannot express: {extras}. mlmzoo reads it back exactly.",
