@@ -1,14 +1,16 @@
 """Checkpoints that transformers writes compute here what they compute there, head included."""
 
-import json
+import re
 import warnings
 
 import numpy as np
 import pytest
+from grids import GRID, LENGTH, ROWS, UNTIED
 
 import mlmzoo
 from mlmzoo.errors import PresetWarning, UnsupportedSettingError
-from mlmzoo.models import BertBackbone
+from mlmzoo.plugins import registry
+from mlmzoo.presets import weights
 
 pytestmark = [
     pytest.mark.interop,
@@ -18,110 +20,103 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:(keras|keras_hub|transformers|torch).*"),
 ]
 
-# Activation, epsilon, heads, width, width inside, layers, segments, vocabulary. Every activation
-# meets every epsilon. An epsilon of 0.1 is as large as the variances, so that each normalisation
-# shows where it takes its own from.
-GRID = [
-    ("gelu", 1e-12, 2, 32, 64, 3, 2, 60),
-    ("gelu", 1e-5, 12, 48, 24, 1, 3, 611),
-    ("gelu", 0.1, 1, 16, 40, 2, 1, 97),
-    ("gelu_new", 1e-12, 4, 32, 128, 2, 1, 128),
-    ("gelu_new", 1e-5, 1, 24, 24, 2, 2, 61),
-    ("gelu_new", 0.1, 8, 32, 64, 1, 3, 60),
-    ("relu", 1e-12, 3, 48, 64, 2, 3, 97),
-    ("relu", 1e-5, 2, 16, 80, 3, 1, 60),
-    ("relu", 0.1, 4, 32, 32, 2, 2, 128),
-    ("silu", 1e-12, 8, 64, 32, 1, 2, 611),
-    ("silu", 1e-5, 4, 24, 96, 2, 1, 61),
-    ("silu", 0.1, 2, 32, 64, 3, 3, 60),
-]
-LENGTH = 20
+USUAL = GRID[1]
 
 
-def bert_config(transformers, row=GRID[0], **changes):
-    activation, epsilon, heads, width, inside, layers, segments, vocabulary = row
-    settings = {
-        "hidden_act": activation,
-        "layer_norm_eps": epsilon,
-        "num_attention_heads": heads,
-        "hidden_size": width,
-        "intermediate_size": inside,
-        "num_hidden_layers": layers,
-        "type_vocab_size": segments,
-        "vocab_size": vocabulary,
-        "max_position_embeddings": LENGTH + 4,
-    }
-    return transformers.BertConfig(**settings | changes)
+@pytest.fixture(scope="module")
+def masked_lm(transformers, randomise_torch):
+    """Makes a masked LM of transformers, every weight random."""
+
+    def make(config):
+        return randomise_torch(transformers.AutoModelForMaskedLM.from_config(config))
+
+    return make
 
 
-def randomised(model):
-    """Every weight random, biases and normalisations too; a zero would hide a mistake."""
-    import torch
-
-    torch.manual_seed(3)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            weight.normal_(std=0.25)
-            if name.endswith("LayerNorm.weight"):
-                weight.add_(1)
-    return model.eval()
-
-
-def batch(config, rows=4):
-    """Random rows of unequal length, with a mask at every position: logits everywhere."""
-    rng = np.random.default_rng(1)
-    lengths = np.array([LENGTH, LENGTH // 2, 3, LENGTH - 1])[:rows, None]
-    return {
-        "token_ids": rng.integers(0, config.vocab_size, (rows, LENGTH), "int32"),
-        "segment_ids": rng.integers(0, config.type_vocab_size, (rows, LENGTH), "int32"),
-        "padding_mask": (np.arange(LENGTH) < lengths).astype("int32"),
-        "mask_positions": np.tile(np.arange(LENGTH, dtype="int32"), (rows, 1)),
-    }
-
-
-def outputs_of_transformers(model, inputs):
-    import torch
-
-    with torch.no_grad():
-        return model(
-            input_ids=torch.tensor(inputs["token_ids"]).long(),
-            attention_mask=torch.tensor(inputs["padding_mask"]).long(),
-            token_type_ids=torch.tensor(inputs["segment_ids"]).long(),
-        )
-
-
-def assert_equal_logits(compare, directory, model):
-    """Loading gives a trained head, no warning, and transformers' logits at every position."""
+def load(directory):
+    """The task of a checkpoint with a trained head, of which there is nothing to warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", PresetWarning)
         task = mlmzoo.MaskedLM.from_preset(directory, preprocessor=None)
-    assert task.head_state == "trained"
-    inputs = batch(model.config)
-    theirs = outputs_of_transformers(model, inputs)
-    wanted = theirs.logits if "logits" in theirs else theirs.prediction_logits
-    compare(task(inputs), wanted.numpy(), atol=1e-4)
+    assert task.head_state == task.load_report.head_state == "trained"
     return task
 
 
-@pytest.mark.parametrize("row", GRID, ids=str)
-def test_logits_equal_those_of_transformers(transformers, compare, tmp_path, row):
-    model = randomised(transformers.BertForMaskedLM(bert_config(transformers, row)))
+@pytest.fixture(scope="module")
+def assert_same_outputs(batch, ask_transformers, compare_real):
+    """Hidden states and logits of a task are those of a model of transformers."""
+
+    def check(task, model, length=LENGTH):
+        inputs = batch(task.backbone, model.config.pad_token_id or 0, length)
+        theirs = ask_transformers(model, inputs)
+        logits = theirs.logits if "logits" in theirs else theirs.prediction_logits
+        compare_real(task(inputs), logits.numpy(), inputs)
+        hidden = task.backbone({name: inputs[name] for name in task.backbone.input})
+        compare_real(hidden["sequence_output"], theirs.hidden_states[-1].numpy(), inputs)
+
+    return check
+
+
+@pytest.mark.parametrize(("family", "row"), ROWS, indirect=["family"], ids=str)
+def test_outputs_equal_those_of_transformers(
+    family, row, checkpoint, settings_of, config_of, masked_lm, assert_same_outputs, tmp_path
+):
+    model = masked_lm(config_of(row))
     model.save_pretrained(tmp_path)
-    task = assert_equal_logits(compare, tmp_path, model)
-    # BertForMaskedLM has no pooler; all else was found.
-    assert task.load_report.missing == ("pooled_dense/kernel", "pooled_dense/bias")
+    task = load(tmp_path)
+    assert type(task) is registry().load(family.masked_lm)
+    assert task.backbone.settings == settings_of(row)
+    # Some models with a head have no pooler; all else was found.
+    stored = set(model.state_dict())
+    rows = weights.expand(checkpoint, task.backbone.settings, "backbone")
+    lacking = [w for w in rows if w.transformers not in stored]
+    assert all(w.optional for w in lacking)
+    assert set(task.load_report.missing) == {w.ours for w in lacking}
     assert task.load_report.unexpected == ()
+    assert_same_outputs(task, model, row.length)
 
 
-def test_a_checkpoint_of_pretraining_comes_with_its_pooler(transformers, compare, tmp_path):
-    model = randomised(transformers.BertForPreTraining(bert_config(transformers, GRID[4])))
+def test_a_bare_encoder_comes_with_its_pooler_and_without_a_head(
+    transformers,
+    config_of,
+    randomise_torch,
+    batch,
+    ask_transformers,
+    compare,
+    compare_real,
+    tmp_path,
+):
+    model = randomise_torch(transformers.AutoModel.from_config(config_of(USUAL)))
     model.save_pretrained(tmp_path)
-    task = assert_equal_logits(compare, tmp_path, model)
-    assert task.load_report.missing == task.load_report.unexpected == ()
-    inputs = batch(model.config)
-    pooled = outputs_of_transformers(model.bert, inputs).pooler_output
+    backbone = mlmzoo.Backbone.from_preset(tmp_path)
+    assert backbone.load_report.missing == backbone.load_report.unexpected == ()
+    inputs = batch(backbone, model.config.pad_token_id or 0)
+    theirs = ask_transformers(model, inputs)
     inputs.pop("mask_positions")
-    compare(task.backbone(inputs)["pooled_output"], pooled.numpy(), atol=1e-4)
+    found = backbone(inputs)
+    compare_real(found["sequence_output"], theirs.last_hidden_state.numpy(), inputs)
+    if "pooled_output" in found:
+        compare(found["pooled_output"], theirs.pooler_output.numpy(), atol=1e-4)
+    with pytest.warns(PresetWarning, match="no trained masked-LM head"):
+        task = mlmzoo.MaskedLM.from_preset(tmp_path, preprocessor=None)
+    assert task.head_state == "random"
+
+
+@pytest.mark.parametrize("layout", ["keras", "transformers"])
+def test_a_checkpoint_survives_our_round_trip(config_of, masked_lm, layout, tmp_path):
+    masked_lm(config_of(GRID[11])).save_pretrained(tmp_path / "theirs")
+    task = load(tmp_path / "theirs")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PresetWarning)  # of what KerasHub cannot express
+        task.save_to_preset(tmp_path / "ours", layout=layout)
+    twin = load(tmp_path / "ours")
+    assert twin.backbone.settings == task.backbone.settings
+    assert (twin.head_activation, twin.head_epsilon) == (task.head_activation, task.head_epsilon)
+    for one, other in zip(twin.get_weights(), task.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# What the files look like, of a family whose tables are plain and of one whose are not ------------
 
 
 def save_in_shards(model, directory):
@@ -149,7 +144,7 @@ def save_with_old_names(model, directory):
     }
     assert sum(name.endswith("gamma") for name in old) == 8
     assert "cls.predictions.decoder.weight" in old
-    old["bert.embeddings.position_ids"] = torch.arange(LENGTH + 4)[None]
+    old["bert.embeddings.position_ids"] = torch.arange(24)[None]
     torch.save(old, directory / "pytorch_model.bin")
 
 
@@ -163,48 +158,87 @@ def save_old_names_as_safetensors(model, directory):
     path.unlink()
 
 
-@pytest.mark.parametrize(
-    "save", [save_in_shards, save_as_bin, save_with_old_names, save_old_names_as_safetensors]
-)
-def test_logits_are_equal_whatever_the_files_look_like(transformers, compare, tmp_path, save):
-    model = randomised(transformers.BertForMaskedLM(bert_config(transformers, GRID[-1])))
-    save(model, tmp_path)
-    task = assert_equal_logits(compare, tmp_path, model)
-    assert task.load_report.unexpected == ()
+FILES = [
+    ("bert", save_in_shards),
+    ("bert", save_as_bin),
+    ("bert", save_with_old_names),
+    ("bert", save_old_names_as_safetensors),
+    ("roberta", save_in_shards),
+    ("roberta", save_as_bin),
+]
 
 
-# What this family cannot compute ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("position_embedding_type", "relative_key"),
-        ("is_decoder", True),
-        ("add_cross_attention", True),
-        ("hidden_act", "gelu_10"),
-    ],
-)
-def test_a_setting_of_transformers_that_is_not_supported_is_refused_by_name(
-    transformers, tmp_path, setting, value
+@pytest.mark.parametrize(("family", "save"), FILES, indirect=["family"])
+def test_outputs_are_equal_whatever_the_files_look_like(
+    config_of, masked_lm, assert_same_outputs, tmp_path, save
 ):
-    model = transformers.BertForMaskedLM(bert_config(transformers, hidden_act="gelu"))
-    model.save_pretrained(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, setting: value}))
-    for load in (mlmzoo.MaskedLM.from_preset, mlmzoo.Backbone.from_preset):
-        with pytest.raises(UnsupportedSettingError, match=f"{setting}.*{value}"):
-            load(tmp_path)
+    model = masked_lm(config_of(GRID[0]))
+    save(model, tmp_path)
+    task = load(tmp_path)
+    assert task.load_report.unexpected == ()
+    assert_same_outputs(task, model)
 
 
-def test_an_untied_decoder_is_refused_and_its_backbone_loads(transformers, compare, tmp_path):
-    config = bert_config(transformers, tie_word_embeddings=False)
-    model = randomised(transformers.BertForMaskedLM(config))
+# What a family cannot compute ---------------------------------------------------------------------
+
+
+def another(value):
+    """A value that the given one is not."""
+    if isinstance(value, bool):
+        return not value
+    return value + 7 if isinstance(value, int | float) else "something_else"
+
+
+def test_settings_that_a_family_cannot_represent_are_refused_by_name(
+    checkpoint, config_of, entries_of, rewrite, tmp_path
+):
+    entries = entries_of(USUAL)
+    refused = {
+        row.transformers: another(entries[row.same_as] if row.same_as else row.values[0])
+        for row in checkpoint.requires
+    }
+    for setting in (*checkpoint.settings, *checkpoint.head_settings):
+        if setting.values:
+            refused[setting.transformers] = "gelu_10"
+    assert refused
+    for name, value in refused.items():
+        config_of(USUAL).save_pretrained(tmp_path)
+        rewrite(tmp_path, **{name: value})
+        for read in (mlmzoo.MaskedLM.from_preset, mlmzoo.Backbone.from_preset):
+            with pytest.raises(UnsupportedSettingError, match=f"{name}.*{value}"):
+                read(tmp_path)
+
+
+def test_absent_settings_that_would_mean_what_a_family_cannot_represent_are_refused(
+    checkpoint, config_of, rewrite, tmp_path
+):
+    for row in checkpoint.requires:
+        if row.default is not ... and row.default not in row.values and not row.same_as:
+            config_of(USUAL).save_pretrained(tmp_path)
+            rewrite(tmp_path, **{row.transformers: None})
+            with pytest.raises(UnsupportedSettingError, match=f"does not set.*{row.transformers}"):
+                mlmzoo.Backbone.from_preset(tmp_path)
+
+
+def test_an_untied_decoder_is_refused_and_its_backbone_loads(
+    family,
+    checkpoint,
+    config_of,
+    masked_lm,
+    batch,
+    ask_transformers,
+    compare_real,
+    tmp_path,
+):
+    changes = {"tie_word_embeddings": False, **UNTIED.get(family.name, {})}
+    model = masked_lm(config_of(USUAL, **changes))
     model.save_pretrained(tmp_path)
-    with pytest.raises(UnsupportedSettingError, match=r"cls\.predictions\.decoder\.weight"):
+    decoder = next(key for key in checkpoint.tied if key.endswith("weight"))
+    assert decoder in model.state_dict()
+    with pytest.raises(UnsupportedSettingError, match=re.escape(decoder)):
         mlmzoo.MaskedLM.from_preset(tmp_path, preprocessor=None)
-    inputs = batch(config)
-    wanted = outputs_of_transformers(model.bert, inputs).last_hidden_state
+    backbone = mlmzoo.Backbone.from_preset(tmp_path)
+    inputs = batch(backbone, model.config.pad_token_id or 0)
+    wanted = ask_transformers(model, inputs).hidden_states[-1]
     inputs.pop("mask_positions")
-    backbone = BertBackbone.from_preset(tmp_path)
-    compare(backbone(inputs)["sequence_output"], wanted.numpy(), atol=1e-4)
+    compare_real(backbone(inputs)["sequence_output"], wanted.numpy(), inputs)

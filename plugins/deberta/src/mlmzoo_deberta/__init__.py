@@ -1,0 +1,1 @@
+"""DeBERTaV3 for mlmzoo."""

@@ -1,0 +1,92 @@
+"""Disentangled attention (He et al., 2020, https://arxiv.org/abs/2006.03654, section 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mlmzoo.kit.layers import dense, look_up
+
+
+class DisentangledAttention(keras.layers.Layer):
+    """Attention by what two tokens are, and by what each is and how far the other stands.
+
+    Equation 4 of the paper: a score is the sum of content to content, content to position and
+    position to content, divided by ``sqrt(3 * d)`` with ``d`` the width of a head. As in V3,
+    positions are projected by the query and key matrices of the content.
+
+    A token meets each of the ``R`` position vectors once, ``(B, H, L, R)``; what a pair of tokens
+    makes of them is looked up there. Nothing else grows with the square of the length.
+
+    Args:
+        dim: Width ``D`` of the model.
+        num_heads: Number of heads ``H``, a divisor of `dim`.
+        dropout: Share of attention weights, and of position vectors, dropped in training.
+
+    Call: hidden states ``(B, L, D)``, padding mask ``(B, L)`` (0 hides a token), and the position
+    vectors ``(R, D)`` and places ``(2, L, L)`` of `RelativePositions` ``-> (B, L, D)``.
+    """
+
+    def __init__(self, dim: int, num_heads: int, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.head_dim = dim // num_heads
+        self.query = dense(dim, "query", dtype=self.dtype_policy)
+        self.key = dense(dim, "key", dtype=self.dtype_policy)
+        self.value = dense(dim, "value", dtype=self.dtype_policy)
+        self.output_projection = dense(dim, "output", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.position_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="position_dropout"
+        )
+
+    def build(self, hidden_shape: Any, *others: Any) -> None:
+        for layer in (self.query, self.key, self.value, self.output_projection):
+            layer.build(hidden_shape)
+
+    def call(
+        self,
+        hidden: Any,
+        padding_mask: Any,
+        positions: Any,
+        places: Any,
+        training: bool | None = None,
+    ) -> Any:
+        query, key, value = (
+            self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
+        )
+        positions = self.position_dropout(positions, training=training)
+        position_query, position_key = (
+            self._split(layer(positions)) for layer in (self.query, self.key)
+        )
+        scale = ops.cast((3 * self.head_dim) ** -0.5, query.dtype)
+        query, position_query = query * scale, position_query * scale
+
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        content_to_position = ops.einsum("bqhd,rhd->bhqr", query, position_key)
+        scores = scores + look_up(_rows(content_to_position), places[0])
+        position_to_content = ops.einsum("bkhd,rhd->bhkr", key, position_query)
+        scores = scores + look_up(_rows(position_to_content), places[1])
+
+        visible = ops.not_equal(padding_mask, 0)[:, None, None, :]
+        # Far below any score, and still finite in float16.
+        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
+        weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
+        context = ops.einsum("bhqk,bkhd->bqhd", weights, value)
+        context = ops.reshape(context, (-1, ops.shape(hidden)[1], self.num_heads * self.head_dim))
+        return self.output_projection(context)
+
+    def compute_output_shape(self, hidden_shape: Any, *others: Any) -> Any:
+        return hidden_shape
+
+    def _split(self, x: Any) -> Any:
+        """``(..., D) -> (..., H, d)``."""
+        return ops.reshape(x, (*ops.shape(x)[:-1], self.num_heads, self.head_dim))
+
+
+def _rows(table: Any) -> Any:
+    """``(B, H, L, R) -> (B, H, L * R)``, as places are counted."""
+    shape = ops.shape(table)
+    return ops.reshape(table, (-1, shape[1], shape[2] * shape[3]))
