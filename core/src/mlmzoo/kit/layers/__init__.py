@@ -14,6 +14,7 @@ from mlmzoo.kit.layers.initializers import (
     kernel_initializer,
     skip_initialization,
 )
+from mlmzoo.kit.layers.lookup import look_up
 from mlmzoo.kit.layers.masked_lm_head import MaskedLMHead
 from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder
 
@@ -29,6 +30,7 @@ __all__ = [
     "embed",
     "fresh_values",
     "kernel_initializer",
+    "look_up",
     "pooled_output",
     "segment_embedding",
     "skip_initialization",
