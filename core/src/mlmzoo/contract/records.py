@@ -114,6 +114,18 @@ class Weight:
     folded: str = ""
 
 
+TRANSFORMERS_ACTIVATIONS: Mapping[str, str] = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+}
+"""transformers' name of an activation -> ours: the `Setting.values` of most families."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One configuration value, named in our constructors and in a transformers ``config.json``.

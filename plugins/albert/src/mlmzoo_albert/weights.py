@@ -2,22 +2,18 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
+from mlmzoo.contract.records import (
+    TRANSFORMERS_ACTIVATIONS,
+    Checkpoint,
+    Requirement,
+    Setting,
+    Weight,
+)
 
 ENCODER = "layers/transformer_encoder{_}"
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "albert.encoder.albert_layer_groups.{g}.albert_layers.{j}"
 HEAD = "layers/masked_lm_head"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # fmt: off
@@ -70,11 +66,11 @@ CHECKPOINT = Checkpoint(
         Setting("dropout", "attention_probs_dropout_prob", 0.0, kind="rate"),
         Setting("max_sequence_length", "max_position_embeddings", 512),
         Setting("num_segments", "type_vocab_size", 2),
-        Setting("activation", "hidden_act", "gelu_new", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu_new", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     head_settings=(
-        Setting("activation", "hidden_act", "gelu_new", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu_new", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     prefix="albert.",

@@ -2,23 +2,19 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
+from mlmzoo.contract.records import (
+    TRANSFORMERS_ACTIVATIONS,
+    Checkpoint,
+    Requirement,
+    Setting,
+    Weight,
+)
 
 ENCODER = "layers/transformer_encoder{_}"
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "bert.encoder.layer.{i}"
 HEAD = "layers/masked_lm_head"
 TRANSFORM = "cls.predictions.transform"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # fmt: off
@@ -66,11 +62,11 @@ CHECKPOINT = Checkpoint(
         Setting("dropout", "attention_probs_dropout_prob", 0.1, kind="rate"),
         Setting("max_sequence_length", "max_position_embeddings", 512),
         Setting("num_segments", "type_vocab_size", 2),
-        Setting("activation", "hidden_act", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     head_settings=(
-        Setting("activation", "hidden_act", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     prefix="bert.",

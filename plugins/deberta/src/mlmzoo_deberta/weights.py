@@ -4,23 +4,19 @@
 
 from itertools import permutations
 
-from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
+from mlmzoo.contract.records import (
+    TRANSFORMERS_ACTIVATIONS,
+    Checkpoint,
+    Requirement,
+    Setting,
+    Weight,
+)
 
 ENCODER = "layers/disentangled_attention_encoder{_}"
 ATTENTION = "layers/disentangled_attention_encoder{_}/_self_attention_layer"
 LAYER = "deberta.encoder.layer.{i}"
 HEAD = "layers/masked_lm_head"
 LM_HEAD = "lm_predictions.lm_head"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # fmt: off
@@ -68,11 +64,11 @@ CHECKPOINT = Checkpoint(
         Setting("max_sequence_length", "max_position_embeddings", 512),
         # Without buckets (-1) there is a vector for each distance, which this family has not.
         Setting("bucket_size", "position_buckets", -1),
-        Setting("activation", "hidden_act", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "layer_norm_eps", 1e-7, kind="epsilon"),
     ),
     head_settings=(
-        Setting("activation", "hidden_act", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("epsilon", "layer_norm_eps", 1e-7, kind="epsilon"),
     ),
     prefix="deberta.",

@@ -2,23 +2,19 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
+from mlmzoo.contract.records import (
+    TRANSFORMERS_ACTIVATIONS,
+    Checkpoint,
+    Requirement,
+    Setting,
+    Weight,
+)
 
 EMBEDDINGS = "layers/token_and_position_embedding"
 ENCODER = "layers/transformer_encoder{_}"
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "distilbert.transformer.layer.{i}"
 HEAD = "layers/masked_lm_head"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # fmt: off
@@ -62,11 +58,11 @@ CHECKPOINT = Checkpoint(
         Setting("dropout", "dropout", 0.1, kind="rate"),
         Setting("dropout", "attention_dropout", 0.1, kind="rate"),
         Setting("max_sequence_length", "max_position_embeddings", 512),
-        Setting("activation", "activation", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "activation", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "", kind="epsilon"),
     ),
     head_settings=(
-        Setting("activation", "activation", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "activation", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("epsilon", "", kind="epsilon"),
     ),
     prefix="distilbert.",

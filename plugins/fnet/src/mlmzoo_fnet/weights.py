@@ -2,22 +2,12 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Setting, Weight
+from mlmzoo.contract.records import TRANSFORMERS_ACTIVATIONS, Checkpoint, Setting, Weight
 
 ENCODER = "layers/f_net_encoder{_}"
 LAYER = "fnet.encoder.layer.{i}"
 HEAD = "layers/masked_lm_head"
 TRANSFORM = "cls.predictions.transform"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # fmt: off
@@ -57,11 +47,11 @@ CHECKPOINT = Checkpoint(
         Setting("dropout", "hidden_dropout_prob", 0.1, kind="rate"),
         Setting("max_sequence_length", "max_position_embeddings", 512),
         Setting("num_segments", "type_vocab_size", 4),
-        Setting("activation", "hidden_act", "gelu_new", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu_new", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     head_settings=(
-        Setting("activation", "hidden_act", "gelu_new", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu_new", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     prefix="fnet.",

@@ -2,23 +2,19 @@
 
 # ruff: noqa: E501  (a row of the table is a line)
 
-from mlmzoo.contract.records import Checkpoint, Requirement, Setting, Weight
+from mlmzoo.contract.records import (
+    TRANSFORMERS_ACTIVATIONS,
+    Checkpoint,
+    Requirement,
+    Setting,
+    Weight,
+)
 
 EMBEDDING = "layers/token_and_position_embedding"
 ENCODER = "layers/transformer_encoder{_}"
 ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "roberta.encoder.layer.{i}"
 HEAD = "layers/masked_lm_head"
-
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-}
 
 # One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
 # transformers counts positions from the padding id, 1, so that two rows come before the first
@@ -64,7 +60,7 @@ CHECKPOINT = Checkpoint(
         Setting("dropout", "hidden_dropout_prob", 0.1, kind="rate"),
         Setting("dropout", "attention_probs_dropout_prob", 0.1, kind="rate"),
         Setting("max_sequence_length", "max_position_embeddings", 512, offset=2),
-        Setting("activation", "hidden_act", "gelu", ACTIVATIONS, kind="name"),
+        Setting("activation", "hidden_act", "gelu", TRANSFORMERS_ACTIVATIONS, kind="name"),
         Setting("layer_norm_epsilon", "layer_norm_eps", 1e-12, kind="epsilon"),
     ),
     head_settings=(
