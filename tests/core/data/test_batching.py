@@ -143,3 +143,11 @@ def test_ordered_groups_lead_back_to_the_input_order(count):
     restored = np.concatenate(answers)[back] if answers else np.zeros(0)
     np.testing.assert_array_equal(restored, lengths)
     assert [group.length for group in made] == sorted(group.length for group in made)
+
+
+def test_a_few_short_rows_are_not_padded_to_the_limit():
+    lengths = np.array([5, 12, 40])
+    (group,) = groups(lengths, (16, 64, 512), batch_size=8)
+    assert group.length == 64
+    (group,), _ = ordered_groups(lengths[:1], batch_size=8, limit=512)
+    assert group.length == 16

@@ -127,7 +127,7 @@ def groups(
 
     A row goes to the shortest length that holds it. What is left over there after full batches
     moves up to the next one, so there are always ``ceil(N / batch_size)`` batches, all full but
-    the last.
+    the last, which is as long as its longest row needs.
 
     Args:
         lengths: Tokens in each row, shape ``(N,)``.
@@ -150,7 +150,7 @@ def groups(
         result += [Group(rows, length) for rows in members[:whole].reshape(-1, batch_size)]
         left = members[whole:]
     if len(left):
-        result.append(Group(left, shapes[-1]))
+        result.append(Group(left, shapes[home[left].max()]))
     if rng is not None:
         result = [result[number] for number in rng.permutation(len(result))]
     return result
