@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from grids import FAMILIES, LENGTH
+from grids import FAMILIES, LENGTH, MASKS
 
 from mlmzoo.kit.layers import skip_initialization
 from mlmzoo.plugins import registry
@@ -209,6 +209,35 @@ def compare_real(compare):
         compare(found[real], wanted[real], atol)
 
     return check
+
+
+# KerasHub ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def assert_equal_outputs(compare):
+    def check(found, wanted, atol=1e-4):
+        assert found.keys() == wanted.keys()
+        for name, value in wanted.items():
+            compare(found[name], value, atol)
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def inputs(family, tokenizer, sentences):
+    """A padded batch of real sentences."""
+    kind = registry().load(family.preprocessor)
+    options = {"sequence_length": LENGTH, "mask_selection_length": MASKS, "seed": 1}
+    x, _, _ = kind(tokenizer, **options)(sentences[:8:2])
+    lengths = x["padding_mask"].sum(axis=1)
+    assert lengths.min() < 0.75 * LENGTH and lengths.max() == LENGTH
+    return x
+
+
+@pytest.fixture(scope="module")
+def settings(family, tokenizer):
+    return tiny_settings(family, tokenizer.vocabulary_size())
 
 
 # transformers -------------------------------------------------------------------------------------

@@ -15,6 +15,9 @@ FAMILIES = [name for name in registry().families if name != "toy"]  # core's own
 LENGTH = 20
 """Of most batches; of four rows all."""
 
+MASKS = 8
+"""Most masks in a row that a preprocessor made."""
+
 
 @dataclass(frozen=True)
 class Row:

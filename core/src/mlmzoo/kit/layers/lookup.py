@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import keras
 from keras import ops
+
+if keras.backend.backend() == "torch":
+    import torch
+
+    class _LookUp(torch.autograd.Function):
+        # PyTorch's own gather keeps its table, and its index_select takes thrice the time.
+        @staticmethod
+        def forward(ctx: Any, table: Any, places: Any) -> Any:
+            ctx.save_for_backward(places)
+            ctx.size = table.shape[-1]
+            return table.gather(-1, places.expand(*table.shape[:-1], -1))
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            (places,) = ctx.saved_tensors
+            total = grad.new_zeros(*grad.shape[:-1], ctx.size)
+            return total.scatter_add_(-1, places.expand_as(grad), grad), None
 
 
 def look_up(table: Any, places: Any) -> Any:
@@ -23,30 +39,6 @@ def look_up(table: Any, places: Any) -> Any:
         ``(..., *S)``.
     """
     if keras.backend.backend() == "torch":
-        return _torch_look_up()(table, places)
-    return ops.take(table, places, axis=-1)
-
-
-@cache
-def _torch_look_up() -> Any:
-    import torch
-
-    class LookUp(torch.autograd.Function):
-        # PyTorch's own gather keeps its table, and its index_select takes thrice the time.
-        @staticmethod
-        def forward(ctx: Any, table: Any, places: Any) -> Any:
-            ctx.save_for_backward(places)
-            ctx.size = table.shape[-1]
-            return table.gather(-1, places.expand(*table.shape[:-1], -1))
-
-        @staticmethod
-        def backward(ctx: Any, grad: Any) -> Any:
-            (places,) = ctx.saved_tensors
-            total = grad.new_zeros(*grad.shape[:-1], ctx.size)
-            return total.scatter_add_(-1, places.expand_as(grad), grad), None
-
-    def pick(table: Any, places: Any) -> Any:
-        found = LookUp.apply(table, places.reshape(-1).long())
+        found = _LookUp.apply(table, places.reshape(-1).long())
         return found.reshape(*table.shape[:-1], *places.shape)
-
-    return pick
+    return ops.take(table, places, axis=-1)
