@@ -2,7 +2,6 @@
 
 from mlmzoo.kit.layers.activations import ACTIVATIONS, activation
 from mlmzoo.kit.layers.attention import SelfAttention
-from mlmzoo.kit.layers.dense import dense, pooled_output
 from mlmzoo.kit.layers.embeddings import (
     PositionEmbedding,
     embed,
@@ -14,6 +13,7 @@ from mlmzoo.kit.layers.initializers import (
     kernel_initializer,
     skip_initialization,
 )
+from mlmzoo.kit.layers.linear import dense, pooled_output
 from mlmzoo.kit.layers.lookup import look_up
 from mlmzoo.kit.layers.masked_lm_head import MaskedLMHead
 from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder

@@ -12,7 +12,10 @@ from mlmzoo.contract.errors import UnsupportedSettingError
 
 
 def _gelu(x: Any) -> Any:
-    # Written with erf: the backends' own exact GELU may lower to erfc, which ONNX does not have.
+    if keras.backend.backend() == "torch":
+        # Keeps one tensor for the gradient, not three.
+        return keras.activations.gelu(x, approximate=False)
+    # Written with erf: TensorFlow's own exact GELU lowers to erfc, which ONNX does not have.
     half = ops.cast(0.5, x.dtype)
     return half * x * (1 + ops.erf(x * ops.cast(2**-0.5, x.dtype)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlmzoo.kit.layers.dense import dense
+from mlmzoo.kit.layers.linear import dense
 
 
 class SelfAttention(keras.layers.Layer):

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.activations import activation as activation_named
-from mlmzoo.kit.layers.dense import dense
+from mlmzoo.kit.layers.linear import dense
 
 
 class MaskedLMHead(keras.layers.Layer):

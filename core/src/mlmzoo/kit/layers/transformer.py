@@ -8,7 +8,7 @@ import keras
 
 from mlmzoo.kit.layers.activations import activation as activation_named
 from mlmzoo.kit.layers.attention import SelfAttention
-from mlmzoo.kit.layers.dense import dense
+from mlmzoo.kit.layers.linear import dense
 
 
 class FeedForward(keras.layers.Layer):
