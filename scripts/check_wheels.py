@@ -2,7 +2,7 @@
 
 Run by ``tox -e wheels`` in an environment that holds core's dependencies and build tools only.
 Each distribution is built as an sdist and, from that, as a wheel. Both must hold every file of the
-package. Then each is installed, with core's wheel, into an overlay: a new virtual environment that
+package. Then each is installed, with core's wheel and those it depends on, into an overlay: a new virtual environment that
 sees the packages of this one, so that nothing large is installed twice. There ``pip check`` must be
 content, the package must import, and the presets it announces must be listed.
 """
@@ -93,15 +93,19 @@ def overlay(directory: Path) -> Path:
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
-        core_wheel = None
-        for folder, directory in distributions().items():
+        # All of them first: a plugin may need another one's wheel.
+        built = {
+            folder: (directory, *build(directory, out / "dist"))
+            for folder, directory in distributions().items()
+        }
+        core_wheel = next(iter(built.values()))[1]
+        for folder, (directory, wheel, sdist) in built.items():
             began = time.monotonic()
-            wheel, sdist = build(directory, out / "dist")
-            core_wheel = core_wheel or wheel
             package = check_contents(directory, wheel, sdist)
             python = overlay(out / folder)
             pip = (sys.executable, "-m", "pip", "--python", python)
-            run(*pip, "install", "--quiet", *dict.fromkeys((core_wheel, wheel)))
+            wheels = dict.fromkeys((core_wheel, wheel))
+            run(*pip, "install", "--quiet", "--find-links", out / "dist", *wheels)
             run(*pip, "check")
             name = project(directory)["name"]
             presets = json.loads(run(python, "-W", "error", "-c", LIST_PRESETS, name, package.name))
