@@ -2,9 +2,10 @@
 
 Run by ``tox -e wheels`` in an environment that holds core's dependencies and build tools only.
 Each distribution is built as an sdist and, from that, as a wheel. Both must hold every file of the
-package. Then each is installed, with core's wheel and those it depends on, into an overlay: a new virtual environment that
-sees the packages of this one, so that nothing large is installed twice. There ``pip check`` must be
-content, the package must import, and the presets it announces must be listed.
+package. Then each is installed, with core's wheel and those it depends on, into an overlay: a new
+virtual environment that sees the packages of this one, so that nothing large is installed twice.
+There ``pip check`` must be content, the package must import, and the presets it announces must be
+listed.
 """
 
 from __future__ import annotations
