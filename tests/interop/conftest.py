@@ -98,7 +98,7 @@ def quieten():
 
     def change(task):
         for weight in task.weights:
-            if "mlm_head" in weight.path and "dense/" in weight.path:
+            if "lm_head" in weight.path and "dense/" in weight.path:
                 weight.assign(weight * 0.002)
         return task
 

@@ -33,46 +33,6 @@ def batch():
     return make
 
 
-@pytest.fixture(scope="session")
-def randomise_torch():
-    """Gives every weight of a PyTorch model a value that shows, as `randomise` does for Keras."""
-    import torch
-
-    def assign(model):
-        torch.manual_seed(3)
-        with torch.no_grad():
-            for name, weight in model.named_parameters():
-                weight.normal_(std=0.25)
-                if "norm" in name.lower() and name.endswith("weight"):
-                    weight.add_(1)
-        return model.eval()
-
-    return assign
-
-
-@pytest.fixture(scope="session")
-def ask_transformers():
-    """Outputs of a transformers model for inputs of ours."""
-    import torch
-
-    names = {
-        "input_ids": "token_ids",
-        "attention_mask": "padding_mask",
-        "token_type_ids": "segment_ids",
-    }
-
-    def ask(model, inputs):
-        given = {
-            theirs: torch.tensor(inputs[ours]).long()
-            for theirs, ours in names.items()
-            if ours in inputs
-        }
-        with torch.no_grad():
-            return model(**given)
-
-    return ask
-
-
 @pytest.fixture
 def assert_same_here(ask_transformers, compare, tmp_path):
     """Saves a transformers model and asserts that all it answers is answered the same here.
@@ -99,19 +59,6 @@ def assert_same_here(ask_transformers, compare, tmp_path):
         return task
 
     return check
-
-
-@pytest.fixture(scope="session")
-def quieten():
-    """Makes signals in a head weak: variances as small as its epsilon, which now shows."""
-
-    def change(task):
-        for weight in task.weights:
-            if "lm_head" in weight.path and "dense/" in weight.path:
-                weight.assign(weight * 0.002)
-        return task
-
-    return change
 
 
 @pytest.fixture

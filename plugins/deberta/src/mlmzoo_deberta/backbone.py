@@ -11,58 +11,19 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import FeedForward, token_embedding
+from mlmzoo.kit.layers import TransformerEncoder, token_embedding
 from mlmzoo_deberta.attention import DisentangledAttention
 from mlmzoo_deberta.relative_positions import RelativePositions
 
 
-class DisentangledEncoder(keras.layers.Layer):
-    """Disentangled attention, then a feed-forward network, each added to its input and normalised.
-
-    Args:
-        dim: Width ``D``.
-        num_heads: Attention heads.
-        intermediate_dim: Width of the feed-forward network.
-        activation: Name in `mlmzoo.kit.layers.ACTIVATIONS`.
-        dropout: Dropout rate of attention weights and of both halves' outputs.
-        layer_norm_epsilon: Added to the variance in both normalisations.
+class DisentangledEncoder(TransformerEncoder):
+    """The Transformer's encoder block, with disentangled attention. Arguments are those there.
 
     Call: hidden states ``(B, L, D)`` and the other arguments of `DisentangledAttention`
     ``-> (B, L, D)``.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        num_heads: int,
-        intermediate_dim: int,
-        activation: str,
-        dropout: float,
-        layer_norm_epsilon: float,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        policy = self.dtype_policy
-        self.attention = DisentangledAttention(
-            dim, num_heads, dropout, dtype=policy, name="attention"
-        )
-        self.feedforward = FeedForward(
-            dim, intermediate_dim, activation, dtype=policy, name="feedforward"
-        )
-        self.attention_layer_norm = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=policy, name="attention_layer_norm"
-        )
-        self.feedforward_layer_norm = keras.layers.LayerNormalization(
-            epsilon=layer_norm_epsilon, dtype=policy, name="feedforward_layer_norm"
-        )
-        self.attention_dropout = keras.layers.Dropout(dropout, dtype=policy)
-        self.feedforward_dropout = keras.layers.Dropout(dropout, dtype=policy)
-
-    def build(self, hidden_shape: Any, *others: Any) -> None:
-        self.attention.build(hidden_shape)
-        self.attention_layer_norm.build(hidden_shape)
-        self.feedforward.build(hidden_shape)
-        self.feedforward_layer_norm.build(hidden_shape)
+    attention_class = DisentangledAttention
 
     def call(
         self,
@@ -73,13 +34,7 @@ class DisentangledEncoder(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         attended = self.attention(hidden, padding_mask, positions, places, training=training)
-        attended = self.attention_dropout(attended, training=training)
-        hidden = self.attention_layer_norm(hidden + attended)
-        forwarded = self.feedforward_dropout(self.feedforward(hidden), training=training)
-        return self.feedforward_layer_norm(hidden + forwarded)
-
-    def compute_output_shape(self, hidden_shape: Any, *others: Any) -> Any:
-        return hidden_shape
+        return self.after_attention(hidden, attended, training)
 
 
 class DebertaV3Backbone(Backbone):

@@ -1,4 +1,4 @@
-"""Picking elements by one index for all rows. The one place that knows each backend's kernels."""
+"""Picking elements by one index for all rows, with the kernel that suits each backend."""
 
 from __future__ import annotations
 

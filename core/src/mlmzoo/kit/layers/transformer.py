@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -49,8 +49,12 @@ class TransformerEncoder(keras.layers.Layer):
         dropout: Dropout rate of attention weights and of both halves' outputs.
         layer_norm_epsilon: Added to the variance in both normalisations.
 
-    Call: hidden states ``(B, L, D)`` and padding mask ``(B, L)`` ``-> (B, L, D)``.
+    Call: hidden states ``(B, L, D)`` and padding mask ``(B, L)`` ``-> (B, L, D)``. A subclass
+    with another `attention_class` passes on in `call` what that takes.
     """
+
+    attention_class: ClassVar[Any] = SelfAttention
+    """Made of `dim`, `num_heads` and `dropout`."""
 
     def __init__(
         self,
@@ -64,7 +68,9 @@ class TransformerEncoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         policy = self.dtype_policy
-        self.attention = SelfAttention(dim, num_heads, dropout, dtype=policy, name="attention")
+        self.attention = self.attention_class(
+            dim, num_heads, dropout, dtype=policy, name="attention"
+        )
         self.feedforward = FeedForward(
             dim, intermediate_dim, activation, dtype=policy, name="feedforward"
         )
@@ -85,6 +91,10 @@ class TransformerEncoder(keras.layers.Layer):
 
     def call(self, hidden: Any, padding_mask: Any, training: bool | None = None) -> Any:
         attended = self.attention(hidden, padding_mask, training=training)
+        return self.after_attention(hidden, attended, training)
+
+    def after_attention(self, hidden: Any, attended: Any, training: bool | None) -> Any:
+        """What follows the attention: ``(B, L, D)`` of its input and its output."""
         attended = self.attention_dropout(attended, training=training)
         hidden = self.attention_layer_norm(hidden + attended)
         forwarded = self.feedforward_dropout(self.feedforward(hidden), training=training)

@@ -352,6 +352,12 @@ class TokenizerBase:
                 f"{', '.join(map(repr, unknown))}. It takes {', '.join(cls._arguments())}."
             )
 
+    def _known(self, specials: str) -> set[str]:
+        """The special tokens that `specials`, as in `encode`, says are recognised in a text."""
+        if specials == "mask":
+            return {token for role, token in self.special_tokens.items() if role == "mask"}
+        return set(self.special_tokens.values()) if specials == "all" else set()
+
     def _set_special_tokens(self, given: Mapping[str, str] | Iterable[str] | None) -> None:
         if isinstance(given, str):
             raise InputError(

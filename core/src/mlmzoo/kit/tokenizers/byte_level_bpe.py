@@ -107,8 +107,8 @@ class ByteLevelBPE(LibraryTokenizer):
     ) -> Self:
         """A tokenizer whose vocabulary is learnt from text; the same text gives the same one.
 
-        Ids are in RoBERTa's order: special tokens, the 256 bytes, pieces as they were joined,
-        and the mask token last.
+        Ids are in the order of special tokens, the 256 bytes, pieces as they were joined, and
+        the mask token last.
 
         Args:
             data: Texts; or text files, one text a line, gzipped if they end in ``.gz``: one path

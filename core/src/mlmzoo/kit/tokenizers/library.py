@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 
 
 class LibraryTokenizer(TokenizerBase):
@@ -51,12 +52,6 @@ class LibraryTokenizer(TokenizerBase):
         """A ``tokenizers.Tokenizer`` that recognises all, one or none of the special tokens."""
         raise NotImplementedError
 
-    def _known(self, specials: str) -> set[str]:
-        """The special tokens that `specials` says are recognised in a text."""
-        if specials == "mask":
-            return {token for role, token in self.special_tokens.items() if role == "mask"}
-        return set(self.special_tokens.values()) if specials == "all" else set()
-
     def _encoder(self, specials: str) -> Any:
         if specials not in self._encoders:
             try:
@@ -85,15 +80,8 @@ class LibraryTokenizer(TokenizerBase):
             encodings: list[Any] = encode(
                 list(texts), is_pretokenized=split, add_special_tokens=False
             )
-        except TypeError as error:  # all it says of a text that UTF-8 cannot hold
-            for number, text in enumerate(texts):
-                try:
-                    "".join(text).encode("utf-8")
-                except UnicodeEncodeError as fault:
-                    raise InputError(
-                        f"Text number {number} is not valid Unicode: {fault}. Read it again as "
-                        "UTF-8, or clean it with text.encode('utf-8', 'replace').decode()."
-                    ) from error
+        except TypeError:  # all it says of a text that UTF-8 cannot hold
+            refuse_invalid_unicode(map("".join, texts))
             raise
         return encodings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,22 @@ def read_texts(inputs: Any) -> tuple[list[str], bool]:
     return [
         text if type(text) is str else _text(text, number) for number, text in enumerate(inputs)
     ], True
+
+
+def refuse_invalid_unicode(texts: Iterable[str]) -> None:
+    """Refuse texts that UTF-8 cannot hold.
+
+    Raises:
+        InputError: There is one; it is named by its number.
+    """
+    for number, text in enumerate(texts):
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as fault:
+            raise InputError(
+                f"Text number {number} is not valid Unicode: {fault}. Read it again as UTF-8, "
+                "or clean it with text.encode('utf-8', 'replace').decode()."
+            ) from fault
 
 
 def symbolic(inputs: Any) -> bool:

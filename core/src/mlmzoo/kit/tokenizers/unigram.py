@@ -13,6 +13,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import unigram_files, unigram_model
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 from mlmzoo.kit.tokenizers.unigram_text import (
     SWITCHES,
     Preparation,
@@ -304,7 +305,7 @@ class Unigram(TokenizerBase):
         pattern = self._pattern(specials)
         rows: list[list[int]] = []
         spans: list[list[tuple[int, int]]] = []
-        self._check_unicode(texts)
+        refuse_invalid_unicode(texts)
         for text in texts:
             ids: list[int] = []
             where: list[tuple[int, int]] = []
@@ -354,7 +355,7 @@ class Unigram(TokenizerBase):
         try:
             rows: list[list[int]] = self._processor.encode(list(texts), num_threads=threads)
         except (RuntimeError, TypeError, ValueError):
-            self._check_unicode(texts)
+            refuse_invalid_unicode(texts)
             raise
         return rows
 
@@ -362,25 +363,10 @@ class Unigram(TokenizerBase):
         """What finds the tokens that a text is split at; ``None`` where there are none."""
         if specials not in self._patterns:
             special = set(self.special_tokens.values())
-            found = [token for token in self.added_tokens if token not in special]
-            for role, token in self.special_tokens.items():
-                if specials == "all" or specials == role == "mask":
-                    found.append(token)
-            found.sort(key=len, reverse=True)
-            joined = "|".join(map(re.escape, found))
+            found = {*self.added_tokens} - special | self._known(specials)
+            joined = "|".join(map(re.escape, sorted(found, key=lambda token: (-len(token), token))))
             self._patterns[specials] = re.compile(joined) if found else None
         return self._patterns[specials]
-
-    @staticmethod
-    def _check_unicode(texts: Sequence[str]) -> None:
-        for number, text in enumerate(texts):
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as fault:
-                raise InputError(
-                    f"Text number {number} is not valid Unicode: {fault}. Read it again as UTF-8, "
-                    "or clean it with text.encode('utf-8', 'replace').decode()."
-                ) from fault
 
     # Inside --------------------------------------------------------------------------------------
 
