@@ -22,12 +22,19 @@ class TokenRows:
         offsets: int64 of shape ``(N + 1,)``, ascending from 0 to T.
         segments: int8 of shape ``(T,)``, 0 or 1.
         weights: float32 of shape ``(N,)``, one weight a text, or ``None`` for 1 each.
+        words: bool of shape ``(T,)``, whether a word begins at that token; ``None`` where nobody
+            asked.
+        origins: int64 of shape ``(N,)``: the number of each row's first token among all tokens of
+            the data it was taken from, by default ``offsets[:-1]``. Whatever is drawn for a token
+            is drawn for that number, so it does not depend on which rows stand together.
     """
 
     ids: np.ndarray
     offsets: np.ndarray
     segments: np.ndarray
     weights: np.ndarray | None = None
+    words: np.ndarray | None = None
+    origins: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -43,8 +50,15 @@ class TokenRows:
         lengths = self.lengths[indices]
         offsets = offsets_of(lengths)
         source = np.repeat(self.offsets[indices], lengths) + places(offsets)
-        weights = None if self.weights is None else self.weights[indices]
-        return TokenRows(self.ids[source], offsets, self.segments[source], weights)
+        origins = self.offsets[:-1] if self.origins is None else self.origins
+        return TokenRows(
+            self.ids[source],
+            offsets,
+            self.segments[source],
+            None if self.weights is None else self.weights[indices],
+            None if self.words is None else self.words[source],
+            origins[indices],
+        )
 
 
 def pack(
