@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.data.random_bits import random_bits, stream_key
 from mlmzoo.data.rows import TokenRows, offsets_of, places
 
 RANDOM_BITS = 32
-ROWS_AT_ONCE = 1 << 14
+ROWS_AT_ONCE = 1 << 10
 """Rows whose tokens are sorted together: few enough to stay in the processor's cache."""
 
 
@@ -130,9 +131,9 @@ def draw(rows: TokenRows, rule: MaskingRule, seed: Sequence[int]) -> Masks:
     """Mask rows at random.
 
     Of a row's n ordinary tokens ``max(1, round(rate * n))`` are chosen, at most
-    `rule.limit_per_row`; a row of special tokens only gets no mask. Each token draws once from
-    each of three streams, in text order, so a text's masks depend on the seed and on the texts
-    before it, never on later texts, batches or the backend.
+    `rule.limit_per_row`; a row of special tokens only gets no mask. What is drawn for a token is a
+    function of the seed and of the token's number in the data (`TokenRows.origins`) alone, so a
+    text's masks do not depend on the texts it stands among, on batches or on the backend.
 
     Args:
         rows: The texts.
@@ -150,69 +151,55 @@ def draw(rows: TokenRows, rule: MaskingRule, seed: Sequence[int]) -> Masks:
             f"Asked to mask token ids {ids.min()} to {ids.max()}; the vocabulary has "
             f"{rule.vocabulary_size} ids, from 0. Tokenise with the tokenizer of this model."
         )
-    # Raw bits, for numpy keeps these the same from version to version, and what its
-    # distributions make of them it does not.
-    order, decision, replacement = (
-        np.random.PCG64(np.random.SeedSequence([*seed, stream])).random_raw(len(ids))
-        for stream in range(3)
-    )
-    positions, offsets = _choose(rows, rule, order)
-    labels = ids[positions]
-    share = (decision[positions] >> np.uint64(11)) * 2.0**-53
-    bits = replacement[positions] >> np.uint64(32)
-    replaced = labels.copy()
-    masked = share < rule.mask_token_rate
-    randomised = ~masked & (share < rule.mask_token_rate + rule.random_token_rate)
-    replaced[masked] = rule.mask_id
-    if randomised.any():
-        index = (bits[randomised] * np.uint64(len(rule.ordinary))) >> np.uint64(32)
-        replaced[randomised] = rule.ordinary[index]
-    return Masks(positions, labels, replaced, offsets)
-
-
-def _choose(rows: TokenRows, rule: MaskingRule, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flat positions of the chosen tokens, ascending, and the offsets of each row's."""
-    maskable = ~rule.is_special[rows.ids]
-    before = offsets_of(maskable)
-    available = before[rows.offsets[1:]] - before[rows.offsets[:-1]]
-    counts = rule.counts(available)
+    order, decision, replacement = (stream_key(seed, stream) for stream in range(3))
     place_bits = max(1, int(rows.lengths.max(initial=1)).bit_length())
     at_once = min(ROWS_AT_ONCE, 1 << max(0, 64 - RANDOM_BITS - place_bits))
     chosen = [
-        _smallest(rows, maskable, order, available, counts, begin, at_once, place_bits)
+        _choose(rows, rule, order, begin, min(begin + at_once, len(rows)), place_bits)
         for begin in range(0, len(rows), at_once)
     ]
-    positions = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    return positions, offsets_of(counts)
+    positions = np.concatenate([part for part, _, _ in chosen] or [np.zeros(0, np.int64)])
+    numbers = np.concatenate([part for _, part, _ in chosen] or [np.zeros(0, np.int64)])
+    counts = np.concatenate([part for _, _, part in chosen] or [np.zeros(0, np.int64)])
+    labels = ids[positions]
+    share = (random_bits(decision, numbers) >> np.uint64(11)) * 2.0**-53
+    replaced = labels.copy()
+    masked = share < rule.mask_token_rate
+    replaced[masked] = rule.mask_id
+    randomised = np.flatnonzero(~masked & (share < rule.mask_token_rate + rule.random_token_rate))
+    if len(randomised):
+        bits = random_bits(replacement, numbers[randomised]) >> np.uint64(32)
+        replaced[randomised] = rule.ordinary[
+            (bits * np.uint64(len(rule.ordinary))) >> np.uint64(32)
+        ]
+    return Masks(positions, labels, replaced, offsets_of(counts))
 
 
-def _smallest(
-    rows: TokenRows,
-    maskable: np.ndarray,
-    order: np.ndarray,
-    available: np.ndarray,
-    counts: np.ndarray,
-    begin: int,
-    at_once: int,
-    place_bits: int,
-) -> np.ndarray:
-    """Positions of the `counts` maskable tokens of each row with the smallest random bits.
+def _choose(
+    rows: TokenRows, rule: MaskingRule, key: np.uint64, begin: int, stop: int, place_bits: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flat positions of the tokens chosen in rows `begin` to `stop`, ascending; their numbers in
+    the data; and how many there are in each row.
 
-    Row, random bits and place go into one integer each, high to low, so that a plain sort groups
-    by row, orders at random and breaks ties by place: many times faster than sorting by two keys.
+    They are the maskable tokens of each row with the smallest random bits. Row, random bits and
+    place go into one integer each, high to low, so that a plain sort groups by row, orders at
+    random and breaks ties by place: many times faster than sorting by two keys.
     """
-    stop = min(begin + at_once, len(rows))
     offsets = rows.offsets[begin : stop + 1]
-    span = slice(offsets[0], offsets[-1])
-    kept = maskable[span]
-    row = np.repeat(np.arange(stop - begin, dtype=np.uint64), np.diff(offsets))[kept]
-    place = places(offsets - offsets[0]).astype(np.uint64)[kept]
-    bits = order[span][kept] >> np.uint64(64 - RANDOM_BITS)
-    key = (row << np.uint64(RANDOM_BITS + place_bits)) | (bits << np.uint64(place_bits)) | place
-    key.sort()
-    rank = places(offsets_of(available[begin:stop]))
-    key = key[rank < np.repeat(counts[begin:stop], available[begin:stop])]
-    row = (key >> np.uint64(RANDOM_BITS + place_bits)).astype(np.int64)
-    positions = offsets[row] + (key & np.uint64((1 << place_bits) - 1)).astype(np.int64)
+    first = offsets[:-1]
+    shift = np.zeros_like(first) if rows.origins is None else rows.origins[begin:stop] - first
+    tokens = np.flatnonzero(~rule.is_special[rows.ids[offsets[0] : offsets[-1]]]) + offsets[0]
+    before = np.searchsorted(tokens, offsets)
+    available = np.diff(before)
+    row = np.arange(stop - begin) << (RANDOM_BITS + place_bits)
+    bits = random_bits(key, tokens + np.repeat(shift, available)) >> np.uint64(64 - RANDOM_BITS)
+    bits <<= np.uint64(place_bits)
+    keys = bits.view(np.int64)
+    keys += tokens
+    keys += np.repeat(row - first, available)
+    bits.sort()
+    counts = rule.counts(available)
+    chosen = keys[places(offsets_of(counts)) + np.repeat(before[:-1], counts)]
+    positions = (chosen & ((1 << place_bits) - 1)) + np.repeat(first, counts)
     positions.sort()
-    return positions
+    return positions, positions + np.repeat(shift, counts), counts
