@@ -84,3 +84,29 @@ def test_rows_without_any_mask_have_empty_slots():
     x, _, weight = frame(rows, draw(rows, RULE, (1,)), 8, 2, pad_id=PAD)
     assert x["mask_positions"].tolist() == [[0, 0], [0, 0]]
     assert not weight.any()
+
+
+def test_texts_that_share_a_row_stand_one_behind_the_other(rows):
+    masks = draw(rows, RULE, (1, 0))
+    indices, place = np.array([4, 2, 7, 1]), np.array([0, 0, 2, 2])
+    x, y, weight = frame(
+        rows, masks, 48, 16, pad_id=PAD, segments=True, indices=indices, place=place, batch_size=4
+    )
+    single = frame(rows, masks, 24, 8, pad_id=PAD, segments=True, indices=indices)
+    for row, members in ((0, (0, 1)), (2, (2, 3))):
+        at, slot = 0, 0
+        for number, text in enumerate(members, start=1):
+            n, m = rows.lengths[indices[text]], int((single[2][text] > 0).sum())
+            span, slots = slice(at, at + n), slice(slot, slot + m)
+            assert (x["padding_mask"][row, span] == number).all()
+            for name in ("token_ids", "segment_ids"):
+                np.testing.assert_array_equal(x[name][row, span], single[0][name][text, :n])
+            moved = single[0]["mask_positions"][text, :m] + at
+            np.testing.assert_array_equal(x["mask_positions"][row, slots], moved)
+            np.testing.assert_array_equal(y[row, slots], single[1][text, :m])
+            np.testing.assert_array_equal(weight[row, slots], single[2][text, :m])
+            at, slot = at + n, slot + m
+        assert not x["padding_mask"][row, at:].any()
+        assert not weight[row, slot:].any()
+    assert x["padding_mask"][[1, 3]].sum(axis=1).tolist() == [1, 1]
+    assert not weight[[1, 3]].any()

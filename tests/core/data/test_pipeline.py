@@ -246,8 +246,70 @@ def test_masks_of_a_text_do_not_depend_on_batch_size_or_grouping():
         {"shapes": None, "mode": "fixed"},
         {"shuffle": False},
         {"shapes": (8, 16, 32)},
+        {"shapes": None, "compiled": False},
     ):
         assert masks(batches(**given)) == expected
+
+
+def test_packed_every_text_is_in_every_round_with_its_own_masks():
+    def texts(data, number):
+        found = set()
+        for x, y, weight in data.epoch(number):
+            for at in range(len(y)):
+                real = weight[at] > 0
+                original = x["token_ids"][at].copy()
+                original[x["mask_positions"][at, real]] = y[at, real]
+                for text in range(1, x["padding_mask"][at].max() + 1):
+                    span = x["padding_mask"][at] == text
+                    if original[span][0] == CLS:
+                        found.add((*original[span].tolist(), *x["token_ids"][at, span].tolist()))
+        return found
+
+    whole, parted = batches(mode="packed", shapes=None), batches()
+    for number in range(3):
+        assert texts(whole, number) == texts(parted, number)
+        assert len(texts(whole, number)) == COUNT
+
+
+def test_packed_batches_are_static_and_fuller():
+    data = batches(mode="packed", shapes=(32,))
+    once = list(data.epoch())
+    assert len({(x["token_ids"].shape, y.shape) for x, y, _ in once}) == 1
+    slots, plain = (
+        sum(x["token_ids"].size for x, _, _ in made.epoch())
+        for made in (data, batches(mode="fixed"))
+    )
+    assert slots < 0.8 * plain
+    assert len(once) == len(data)
+
+
+def test_where_nothing_is_compiled_rows_are_hardly_padded():
+    compiled, free = (batches(shapes=None, compiled=given) for given in (True, False))
+    assert len(compiled.shapes) < len(free.shapes)
+
+
+def test_a_schedule_says_how_much_is_masked():
+    def rates(**given):
+        data = batches(rate_schedule=lambda done: 0.5 - 0.4 * done, epochs=10, **given)
+        return [sum(weight.sum() for _, _, weight in data.epoch(number)) for number in range(10)]
+
+    masked = rates()
+    assert masked[0] > 2 * masked[-1]
+    assert rates(steps_per_epoch=3)[0] > masked[0] * 0.5
+
+
+def test_the_thread_beside_hands_on_what_goes_wrong():
+    broken = []
+
+    def schedule(done):
+        if broken:
+            raise ArithmeticError(broken[0])
+        return 0.25
+
+    data = batches(rate_schedule=schedule)
+    broken.append("no such rate")
+    with pytest.raises(ArithmeticError, match="no such rate"):
+        list(data.epoch())
 
 
 def test_shapes_are_static():
@@ -255,7 +317,7 @@ def test_shapes_are_static():
     shapes = {
         (x["token_ids"].shape, y.shape) for x, y, _ in (data[step] for step in range(3 * len(data)))
     }
-    assert shapes == {((8, 8), (8, 2)), ((8, 32), (8, 8))}
+    assert shapes == {((8, 8), (8, 2)), ((8, 32), (8, 6))}
 
 
 def test_fewer_texts_than_a_batch_make_one_smaller_batch():

@@ -57,7 +57,8 @@ def task():
 
 def test_labels_are_those_that_evaluate_asks_for(task):
     asked = []
-    batches = task._fixed_batches(task._read(list(CORPUS), None, None, 4), 4, "length")
+    rows = task._rows(task._open(list(CORPUS), None, None, 4), "truncate")
+    batches = task._fixed_batches(rows, 4, "length")
     assert isinstance(batches, MaskedBatches)
     for index in range(len(batches)):
         _, labels, weights = batches[index]

@@ -1,25 +1,29 @@
 """Loss and accuracy are means over all real masked tokens, computed here again with NumPy."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
 
 from mlmzoo.data import pipeline
-from mlmzoo.data.batching import plan
 from mlmzoo.data.inputs import read_texts
 from mlmzoo.data.pipeline import MaskedBatches
 from mlmzoo.tasks.text_training import EVALUATION_SEED
 
 ACCURACY = "sparse_categorical_accuracy"
-BATCHINGS = [(3, "length"), (8, "length"), (4, "fixed"), (11, "fixed")]
+BATCHINGS = [
+    (3, "length"),
+    (8, "length"),
+    (4, "fixed"),
+    (11, "fixed"),
+    (3, "packed"),
+    (11, "packed"),
+]
 
 
 @pytest.fixture(autouse=True)
 def many_lengths(monkeypatch):
     """Even few texts are padded to several lengths."""
-    monkeypatch.setattr(pipeline, "plan", functools.partial(plan, worth=0))
+    monkeypatch.setattr(pipeline, "WORTH_A_SHAPE", 0)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def make(make):
     def make_right(**kwargs):
         task = make(**kwargs)
         bias = task.mlm_head.output_bias
-        seen = task.preprocessor.tokenizer.token_to_id("and")
+        seen = task.preprocessor.tokenizer.token_to_id("beginning")
         bias.assign(np.eye(bias.shape[0])[seen])
         return task
 
@@ -102,7 +106,7 @@ def test_sample_weights_multiply_tokens(task, texts, batch_size, batching):
     assert not close(found, means(task, batches_of(task, texts)))
 
 
-@pytest.mark.parametrize(("batch_size", "batching"), [(3, "length"), (4, "fixed")])
+@pytest.mark.parametrize(("batch_size", "batching"), [(3, "length"), (4, "fixed"), (4, "packed")])
 def test_the_last_numbers_of_an_epoch_are_means_over_its_masked_tokens(
     make, texts, batch_size, batching
 ):

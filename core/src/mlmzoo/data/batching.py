@@ -1,29 +1,77 @@
-"""Rows of similar length together, in few static shapes."""
+"""Which texts share a batch, and how wide its rows are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
 
-MODES = ("length", "fixed")
+MODES = ("length", "packed", "fixed")
 MULTIPLE = 8
 """Lengths are multiples of this: what vector units and tensor cores like."""
+MAX_SHAPES = 4
+"""Most lengths where each is compiled."""
 WORTH_A_SHAPE = 8192
 """Slots an epoch that a further shape must save. Compiling one takes XLA about as long as a
 small model on two cores needs for two batches of 32 rows of 128 tokens, over a few epochs."""
 WORTH_A_SHARE = 0.03
 """Share of the slots that a further shape must save."""
+PACKED_LENGTH = 128
+"""Rows of packed texts are this long, unless a text or the limit asks for another length: wide
+enough to leave few gaps, and short enough that attention costs little beside the rest."""
 
 
 class Group(NamedTuple):
-    """Rows that share a batch: their indices and the length they are padded to."""
+    """Texts that share a batch.
+
+    Args:
+        indices: Which texts.
+        length: Tokens that each row of the batch has room for.
+        rows: The row of each text, ascending; ``None`` where each has a row of its own.
+    """
 
     indices: np.ndarray
     length: int
+    rows: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """All batches of one time round the data: ``K`` batches of ``N`` texts, as a few flat arrays.
+
+    Args:
+        texts: Integers ``(N,)``: the texts, those of a batch one after the other.
+        begins: Integers ``(K + 1,)``: batch k holds ``texts[begins[k]:begins[k + 1]]``.
+        lengths: Integers ``(K,)``: tokens a row.
+        order: Integers ``(K,)``: the batch that comes first, second, …; ``None`` keeps them.
+        rows: Integers ``(N,)``: the row of each of `texts` in its batch; ``None`` where each text
+            has a row of its own.
+    """
+
+    texts: np.ndarray
+    begins: np.ndarray
+    lengths: np.ndarray
+    order: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> Group:
+        """Batch `index`, in the order in which they come."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        k = index if self.order is None else int(self.order[index])
+        span = slice(self.begins[k], self.begins[k + 1])
+        rows = None if self.rows is None else self.rows[span]
+        return Group(self.texts[span], int(self.lengths[k]), rows)
+
+    def __iter__(self) -> Iterator[Group]:
+        return map(self.__getitem__, range(len(self)))
 
 
 class OrderedGroups(NamedTuple):
@@ -43,22 +91,24 @@ def plan(
     mode: str = "length",
     limit: int = 512,
     *,
-    max_shapes: int = 4,
+    max_shapes: int = MAX_SHAPES,
     worth: int = WORTH_A_SHAPE,
 ) -> tuple[int, ...]:
     """Choose the lengths that batches are padded to.
 
-    With ``"length"``, the lengths that leave the fewest slots over all batches `groups` will
-    make, found exactly by dynamic programming; a further length only where it saves at least
-    `worth` slots and `WORTH_A_SHARE` of them. With ``"fixed"``, always `limit`.
+    With ``"length"``, the lengths that leave the fewest slots over all batches that `by_length`
+    will make, found exactly by dynamic programming over the histogram of lengths; a further
+    length only where it saves at least `worth` slots and `WORTH_A_SHARE` of them. With
+    ``"packed"``, one that leaves few gaps, see `PACKED_LENGTH`. With ``"fixed"``, always `limit`.
 
     Args:
-        lengths: Tokens in each row, shape ``(N,)``, none above `limit`.
+        lengths: Tokens in each text, shape ``(N,)``, none above `limit`.
         batch_size: Rows a batch.
-        mode: ``"length"`` or ``"fixed"``.
+        mode: ``"length"``, ``"packed"`` or ``"fixed"``.
         limit: Most tokens a row.
         max_shapes: Most lengths to choose.
-        worth: Slots (rows times length) that compiling a further shape is worth.
+        worth: Slots (rows times length) that compiling a further shape is worth; 0 where nothing
+            is compiled, and then every length that saves anything is taken.
 
     Returns:
         The lengths, ascending. The last one holds every row.
@@ -67,9 +117,7 @@ def plan(
         InputError: `mode` or `batch_size` makes no sense.
     """
     if mode not in MODES:
-        raise InputError(
-            f"Asked for batching={mode!r}; known are {' and '.join(map(repr, MODES))}."
-        )
+        raise InputError(f"Asked for batching={mode!r}; known are {', '.join(map(repr, MODES))}.")
     _check_batch_size(batch_size)
     lengths = np.asarray(lengths)
     if mode == "fixed" or not len(lengths):
@@ -77,12 +125,14 @@ def plan(
     longest = int(lengths.max())
     if longest > limit:
         raise ValueError(f"A row has {longest} tokens, more than the limit of {limit}.")
-    batch_size = min(batch_size, len(lengths))
     top = min(-(-longest // MULTIPLE) * MULTIPLE, limit)
+    if mode == "packed":
+        return (max(top, min(PACKED_LENGTH, limit)),)
+    batch_size = min(batch_size, len(lengths))
     candidates = [*range(MULTIPLE, top, MULTIPLE), top]
     # Rows too few to fill a batch move up to the next length, so up to a candidate there are as
     # many batches as its rows and all shorter ones fill.
-    filled = np.searchsorted(np.sort(lengths), candidates, side="right") // batch_size
+    filled = np.cumsum(np.bincount(lengths, minlength=top + 1))[candidates] // batch_size
     filled[-1] = -(-len(lengths) // batch_size)
 
     # cost[c]: fewest batch rows x length for all rows up to candidate c, with candidate c chosen.
@@ -96,10 +146,13 @@ def plan(
             b = int(totals.argmin())
             if totals[b] < longer[c]:
                 longer[c], longer_chosen[c] = totals[b], (*chosen[b], candidates[c])
+        if (longer == cost).all():
+            break
         cost, chosen = longer, longer_chosen
         further = len(chosen[-1]) - len(shapes)
         saved = best - cost[-1]
-        if saved * batch_size >= worth * further and saved > WORTH_A_SHARE * best * further:
+        share = WORTH_A_SHARE if worth else 0
+        if saved * batch_size >= worth * further and saved > share * best * further:
             best, shapes = cost[-1], chosen[-1]
     return shapes
 
@@ -117,42 +170,123 @@ def ladder(limit: int) -> tuple[int, ...]:
     return (*steps, limit)
 
 
-def groups(
+def by_length(
     lengths: np.ndarray,
     shapes: Sequence[int],
     batch_size: int,
     rng: np.random.Generator | None = None,
-) -> list[Group]:
-    """Put rows into batches of one length each.
+) -> Arrangement:
+    """Put texts into batches of one length each, a row a text.
 
-    A row goes to the shortest length that holds it. What is left over there after full batches
+    A text goes to the shortest length that holds it. What is left over there after full batches
     moves up to the next one, so there are always ``ceil(N / batch_size)`` batches, all full but
-    the last, which is as long as its longest row needs.
+    the last, which is as long as its longest text needs.
 
     Args:
-        lengths: Tokens in each row, shape ``(N,)``.
-        shapes: Ascending lengths, see `plan`; the last holds every row.
+        lengths: Tokens in each text, shape ``(N,)``.
+        shapes: Ascending lengths, see `plan`; the last holds every text.
         batch_size: Rows a batch.
-        rng: Shuffles the rows within a length, and the batches. ``None`` keeps the rows of a
+        rng: Shuffles the texts within a length, and the batches. ``None`` keeps the texts of a
             length in order, and the batches from short to long.
     """
     _check_batch_size(batch_size)
-    home = np.searchsorted(shapes, lengths)
-    if len(home) and home.max() >= len(shapes):
-        raise ValueError(f"A row has {lengths.max()} tokens, more than the longest of {shapes}.")
-    result: list[Group] = []
-    left = np.zeros(0, np.int64)
+    home = _homes(lengths, shapes)
+    texts = np.empty(len(lengths), _index_type(len(lengths)))
+    widths = np.empty(-(-len(lengths) // batch_size), np.int64)
+    done = 0
+    left = texts[:0]
     for number, length in enumerate(shapes):
-        members = np.concatenate([left, np.flatnonzero(home == number)])
+        members = np.concatenate([left, np.flatnonzero(home == number).astype(texts.dtype)])
         if rng is not None:
             rng.shuffle(members)
         whole = len(members) // batch_size * batch_size
-        result += [Group(rows, length) for rows in members[:whole].reshape(-1, batch_size)]
+        texts[done : done + whole] = members[:whole]
+        widths[done // batch_size : (done + whole) // batch_size] = length
+        done += whole
         left = members[whole:]
     if len(left):
-        result.append(Group(left, shapes[home[left].max()]))
+        texts[done:] = left
+        widths[-1] = shapes[home[left].max()]
+    begins = np.minimum(np.arange(len(widths) + 1) * batch_size, len(texts))
+    return Arrangement(texts, begins, widths, rng and rng.permutation(len(widths)))
+
+
+def packed(
+    lengths: np.ndarray,
+    length: int,
+    batch_size: int,
+    rng: np.random.Generator | None = None,
+) -> Arrangement:
+    """Put several texts into one row, with few gaps, and rows into batches.
+
+    Texts are taken from the longest to the shortest, each into the fullest row that still holds
+    it, as in best-fit decreasing; all texts of one length are placed at once, since only the
+    histogram of lengths matters (Krell et al., 2021, https://arxiv.org/abs/2107.02027). So the
+    number of rows depends on the lengths alone, and which of the texts of one length stand
+    where, on `rng`.
+
+    A batch has as many rows as hold about `batch_size` texts, always the same number.
+
+    Args:
+        lengths: Tokens in each text, shape ``(N,)``, none above `length`.
+        length: Tokens a row.
+        batch_size: Texts a batch, on average.
+        rng: Shuffles the texts of one length, and the rows. ``None`` keeps their order.
+    """
+    _check_batch_size(batch_size)
+    if len(lengths) and lengths.max() > length:
+        raise ValueError(f"A text has {lengths.max()} tokens, and its row {length}.")
+    texts = np.arange(len(lengths), dtype=_index_type(len(lengths)))
     if rng is not None:
-        result = [result[number] for number in rng.permutation(len(result))]
+        rng.shuffle(texts)
+    texts = texts[np.argsort(-lengths[texts].astype(np.int32), kind="stable")]
+    row = _best_fit(np.bincount(lengths, minlength=length + 1), length, texts.dtype)
+    count = int(row.max(initial=-1)) + 1
+    if rng is not None:
+        row = rng.permutation(count).astype(row.dtype)[row]
+    by_row = np.argsort(row, kind="stable")
+    row, texts = row[by_row], texts[by_row]
+    rows = rows_of_packed(len(lengths), count, batch_size)
+    begins = np.searchsorted(row, np.arange(0, count + rows, rows))
+    widths = np.full(len(begins) - 1, length)
+    return Arrangement(texts, begins, widths, rows=row % rows)
+
+
+def rows_of_packed(texts: int, rows: int, batch_size: int) -> int:
+    """Rows that hold about `batch_size` of the `texts` that take `rows` in all; at least one."""
+    return max(1, min(rows, round(batch_size * rows / max(1, texts))))
+
+
+def _best_fit(histogram: np.ndarray, length: int, dtype: np.dtype) -> np.ndarray:
+    """The row of each text, texts given from the longest to the shortest by their histogram."""
+    result = np.empty(int(histogram.sum()), dtype)
+    free: list[list[np.ndarray]] = [[] for _ in range(length + 1)]
+    done = opened = 0
+    for size in np.flatnonzero(histogram)[::-1]:
+        stop = done + int(histogram[size])
+        room = size
+        while done < stop:
+            while room <= length and not free[room]:
+                room += 1
+            if room > length:  # rows are opened for what is left, each filled as far as it goes
+                each = length // size
+                rows = opened + np.arange(stop - done, dtype=dtype) // each
+                result[done:stop] = rows
+                opened = int(rows[-1]) + 1
+                free[length - size * each].append(np.unique(rows[: (stop - done) // each * each]))
+                if over := (stop - done) % each:
+                    free[length - size * over].append(rows[-1:])
+                done = stop
+                break
+            rows = free[room].pop()
+            taken = rows[: stop - done]
+            if len(taken) < len(rows):
+                free[room].append(rows[len(taken) :])
+            result[done : done + len(taken)] = taken
+            done += len(taken)
+            rest = room - size
+            free[rest].append(taken)
+            room = min(room, rest) if rest >= size else room
     return result
 
 
@@ -167,9 +301,20 @@ def ordered_groups(
         shapes: Ascending lengths; by default those of ``ladder(limit)``.
         limit: Most tokens a row, where `shapes` is not given.
     """
-    made = groups(lengths, ladder(limit) if shapes is None else shapes, batch_size)
-    order = np.concatenate([group.indices for group in made]) if made else np.zeros(0, np.int64)
-    return OrderedGroups(made, np.argsort(order))
+    made = by_length(lengths, ladder(limit) if shapes is None else shapes, batch_size)
+    return OrderedGroups(list(made), np.argsort(made.texts))
+
+
+def _homes(lengths: np.ndarray, shapes: Sequence[int]) -> np.ndarray:
+    """Number of the shortest of `shapes` that holds each text, small integers ``(N,)``."""
+    longest = int(lengths.max(initial=0))
+    if longest > shapes[-1]:
+        raise ValueError(f"A row has {longest} tokens, more than the longest of {shapes}.")
+    return np.searchsorted(shapes, np.arange(longest + 1)).astype(np.uint16)[lengths]
+
+
+def _index_type(count: int) -> np.dtype:
+    return np.dtype(np.int32 if count < 2**31 else np.int64)
 
 
 def _check_batch_size(batch_size: int) -> None:

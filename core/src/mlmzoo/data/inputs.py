@@ -1,4 +1,4 @@
-"""What people hand to ``fit`` to plain lists of texts.
+"""What people hand to ``fit`` to texts, some at a time or all in a list.
 
 Frameworks are recognised by the names of their classes, never imported.
 """
@@ -6,23 +6,57 @@ Frameworks are recognised by the names of their classes, never imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.streams import TEXT_COLUMN, Texts, Tokenised, checked, from_stream
+from mlmzoo.data.streams import (
+    CHUNK,
+    TEXT_COLUMN,
+    Texts,
+    TextStream,
+    Tokenised,
+    from_stream,
+    in_chunks,
+    nothing_found,
+)
 from mlmzoo.data.strings import FORMS, columns, from_array, from_list, not_a_text, plain, shown
-from mlmzoo.data.text_files import read_lines
+from mlmzoo.data.text_files import stream_lines
 
-__all__ = ["FORMS", "Texts", "Tokenised", "read_texts"]
+__all__ = ["FORMS", "TextStream", "Texts", "Tokenised", "open_texts", "read_texts"]
+
+Limit = tuple[int, int] | None
+"""Most batches to take from a stream, and how many texts are one."""
 
 
 def read_texts(
     x: Any, sample_weight: Any = None, limit: int | None = None, batch_size: int = 32
 ) -> Texts | Tokenised:
-    """Read texts from any form that ``fit`` takes.
+    """Read texts into lists, from any form that ``fit`` takes. For arguments see `open_texts`."""
+    opened = open_texts(x, sample_weight, limit, batch_size)
+    if isinstance(opened, Tokenised):
+        return opened
+    chunks = list(opened.chunks)
+    if len(chunks) == 1:
+        only = chunks[0]
+        return Texts(only.first, only.second, only.weights, opened.batch_size)
+    pairs = chunks[0].second is not None
+    weighted = chunks[0].weights is not None
+    return Texts(
+        list(chain.from_iterable(chunk.first for chunk in chunks)),
+        list(chain.from_iterable(chunk.second or [] for chunk in chunks)) if pairs else None,
+        np.concatenate([chunk.weights for chunk in chunks]) if weighted else None,
+        opened.batch_size,
+    )
+
+
+def open_texts(
+    x: Any, sample_weight: Any = None, limit: int | None = None, batch_size: int = 32
+) -> TextStream | Tokenised:
+    """Read texts some at a time, from any form that ``fit`` takes.
 
     Args:
         x: See `FORMS`. A mapping with an entry ``"text"`` stands for that entry.
@@ -32,29 +66,50 @@ def read_texts(
         batch_size: What `limit` counts in where a stream gives single texts.
 
     Returns:
-        The texts; or `Tokenised` where `x` is a dict, a tuple that starts with one, or a stream
-        of these.
+        The texts, none of them copied that are in memory, nor read that are in a file or stream;
+        or `Tokenised` where `x` is a dict, a tuple that starts with one, or a stream of these.
 
     Raises:
-        InputError: `x` is of another form, empty, or holds something that is no text.
+        InputError: `x` is of another form, empty, or holds something that is no text. In a file
+            or stream that is said when it is reached.
     """
-    result = _read(x, None if limit is None else (limit, batch_size))
-    if isinstance(result, Tokenised) or sample_weight is None:
-        return result
-    weights = _weights(sample_weight, len(result))
-    return Texts(result.first, result.second, weights, result.batch_size)
+    opened = _open(x, None if limit is None else (limit, batch_size))
+    if isinstance(opened, Texts):
+        if not len(opened):
+            raise nothing_found()
+        if sample_weight is not None:
+            weights = _weights(sample_weight, len(opened))
+            opened = Texts(opened.first, opened.second, weights)
+        return TextStream(in_chunks(opened))
+    if isinstance(opened, TextStream) and sample_weight is not None:
+        return TextStream(_weighted(opened.chunks, sample_weight), opened.batch_size)
+    return opened
 
 
-def _read(x: Any, limit: tuple[int, int] | None) -> Texts | Tokenised:
+def _weighted(chunks: Iterator[Texts], sample_weight: Any) -> Iterator[Texts]:
+    """The chunks with their weights; that there is one for each text shows at the end."""
+    weights = _numbers(sample_weight)
+    if weights.ndim != 1:
+        _weights(weights, sum(map(len, chunks)))
+    done = 0
+    for chunk in chunks:
+        part = weights[done : done + len(chunk)]
+        done += len(chunk)
+        if len(part) == len(chunk):
+            yield Texts(chunk.first, chunk.second, part, chunk.batch_size)
+    _weights(weights, done)
+
+
+def _open(x: Any, limit: Limit) -> Texts | TextStream | Tokenised:
     if isinstance(x, Mapping) and _package(x) == "datasets":
         raise InputError(
             f"Asked to read texts from a {type(x).__name__}; found the splits {list(x)}. "
             f"Give one of them, e.g. data[{next(iter(x), 'train')!r}]."
         )
     if isinstance(x, Mapping):
-        return _read(x[TEXT_COLUMN], limit) if TEXT_COLUMN in x else Tokenised(x)
+        return _open(x[TEXT_COLUMN], limit) if TEXT_COLUMN in x else Tokenised(x)
     if isinstance(x, str | os.PathLike):
-        return Texts(read_lines([x]))
+        return from_stream(stream_lines([x]), None)
     if isinstance(x, tuple):
         return _from_tuple(x)
     if _package(x) == "datasets" and getattr(x, "column_names", None) is not None:
@@ -65,7 +120,7 @@ def _read(x: Any, limit: tuple[int, int] | None) -> Texts | Tokenised:
                 f"data.rename_column('…', {TEXT_COLUMN!r})."
             )
         if hasattr(x, "__getitem__"):
-            return _from_sequence(list(x[TEXT_COLUMN]))
+            return _from_table(x)
     if type(x).__name__ == "DataFrame":
         raise InputError(
             "Asked to read texts from a DataFrame; found a table. Give one column: "
@@ -73,7 +128,7 @@ def _read(x: Any, limit: tuple[int, int] | None) -> Texts | Tokenised:
         )
     x = plain(x)
     if isinstance(x, np.ndarray):
-        return checked(*from_array(x))
+        return Texts(*from_array(x))
     if isinstance(x, list):
         return _from_sequence(x)
     if isinstance(x, str | bytes | bytearray) or not isinstance(x, Iterable):
@@ -81,7 +136,15 @@ def _read(x: Any, limit: tuple[int, int] | None) -> Texts | Tokenised:
     return from_stream(x, limit)
 
 
-def _from_tuple(x: tuple[Any, ...]) -> Texts | Tokenised:
+def _from_table(x: Any) -> Texts | TextStream | Tokenised:
+    """A table on disk is read some rows at a time."""
+    parts = (x[start : start + CHUNK][TEXT_COLUMN] for start in range(0, len(x), CHUNK))
+    opened = from_stream(map(list, parts), None)
+    # Its size is that of our chunks, not of anybody's batches.
+    return TextStream(opened.chunks) if isinstance(opened, TextStream) else opened
+
+
+def _from_tuple(x: tuple[Any, ...]) -> Texts | TextStream | Tokenised:
     if x and isinstance(x[0], Mapping):
         return Tokenised(x)
     if x and all(isinstance(item, str | bytes) for item in x):
@@ -95,26 +158,20 @@ def _from_tuple(x: tuple[Any, ...]) -> Texts | Tokenised:
             f"Asked to read pairs from a tuple; found {len(x)} parts. Give two equally long "
             "sequences: (['first', …], ['second', …])."
         )
-    return checked(*columns(x, "a tuple"))
+    return Texts(*columns(x, "a tuple"))
 
 
-def _from_sequence(x: list[Any]) -> Texts:
+def _from_sequence(x: list[Any]) -> Texts | TextStream | Tokenised:
     if x and isinstance(x[0], os.PathLike):
         for index, path in enumerate(x):
             if not isinstance(path, os.PathLike):
                 raise not_a_text(path, index, "a list of paths")
-        return Texts(read_lines(x))
-    return checked(*from_list(x, "a list"))
+        return from_stream(stream_lines(x), None)
+    return Texts(*from_list(x, "a list"))
 
 
 def _weights(sample_weight: Any, count: int) -> np.ndarray:
-    try:
-        weights = np.asarray(plain(sample_weight), dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Asked to weight {count} texts; found sample_weight {shown(sample_weight)}. "
-            "Give one number a text."
-        ) from error
+    weights = _numbers(sample_weight)
     if weights.shape != (count,):
         raise InputError(
             f"Asked to weight {count} texts; found sample_weight of shape {weights.shape}. "
@@ -127,6 +184,16 @@ def _weights(sample_weight: Any, count: int) -> np.ndarray:
             "Give finite numbers that are not negative."
         )
     return weights
+
+
+def _numbers(sample_weight: Any) -> np.ndarray:
+    try:
+        return np.asarray(plain(sample_weight), dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Asked to weight texts; found sample_weight {shown(sample_weight)}. "
+            "Give one number a text."
+        ) from error
 
 
 def _package(x: Any) -> str:

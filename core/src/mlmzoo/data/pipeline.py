@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import Lock
+from typing import Any
 
 import keras
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.batching import Group, groups, plan
+from mlmzoo.data.batching import MAX_SHAPES, WORTH_A_SHAPE, Arrangement, by_length, packed, plan
 from mlmzoo.data.frames import Batch, frame
-from mlmzoo.data.masking import MaskingRule, Masks, draw
+from mlmzoo.data.masking import MaskingRule, draw
 from mlmzoo.data.rows import TokenRows
 
 MASKS, ORDER = 0, 1
 """Second number of the seeds: masks and order are drawn independently."""
+BLOCK = 2048
+"""Texts that are masked together: many enough for numpy, few enough for the processor's cache."""
 PREFETCHED = 4
-
-
-class _Round(NamedTuple):
-    """One time round the data: its masks and its batches."""
-
-    number: int
-    groups: list[Group]
-    masks: Masks
-    masked_ids: np.ndarray
+"""Batches that TensorFlow keeps ready."""
 
 
 class MaskedBatches(keras.utils.PyDataset):
@@ -38,21 +35,28 @@ class MaskedBatches(keras.utils.PyDataset):
 
     **For evaluation** (``remask=False``) it is one round, the same every time.
 
+    Batches are made some at a time, and those that come next by a thread beside the caller's.
+
     Args:
         rows: The texts.
         rule: How to mask them.
-        batch_size: B, rows a batch; fewer texts than that make one smaller batch.
+        batch_size: B, texts a batch; fewer texts than that make one smaller batch. Packed, a
+            batch holds that many on average.
         sequence_length: Most tokens a row.
         pad_id: Id of the padding token.
         seed: Non-negative integer.
         segments: Whether batches hold ``segment_ids``.
-        mode: ``"length"`` or ``"fixed"``, see `batching.plan`.
+        mode: ``"length"``, ``"packed"`` or ``"fixed"``, see `batching.plan`.
         shuffle: Whether texts come in random order.
         remask: Whether each round has masks of its own.
         steps_per_epoch: Batches an epoch; by default once round the data.
+        epochs: Epochs of the run, over which `rate_schedule` is spread.
         initial_epoch: Epoch to start with, or a function that tells it once training begins
             (a callback may restore a later one). A resumed run gets the batches it would have got.
         shapes: Lengths to use instead of planning them.
+        compiled: Whether the model is compiled anew for each length, so that few pay.
+        rate_schedule: The share of tokens to mask, from the share of the run that is done (0 to
+            1), instead of that of `rule`.
 
     Raises:
         InputError: There are no texts, or a number makes no sense.
@@ -72,8 +76,11 @@ class MaskedBatches(keras.utils.PyDataset):
         shuffle: bool = True,
         remask: bool = True,
         steps_per_epoch: int | None = None,
+        epochs: int = 1,
         initial_epoch: int | Callable[[], int] = 0,
         shapes: Sequence[int] | None = None,
+        compiled: bool = True,
+        rate_schedule: Callable[[float], float] | None = None,
     ) -> None:
         super().__init__()
         if not len(rows):
@@ -82,21 +89,35 @@ class MaskedBatches(keras.utils.PyDataset):
             raise InputError(f"Asked for steps_per_epoch={steps_per_epoch!r}; give at least 1.")
         if seed < 0:
             raise InputError(f"Asked for seed={seed!r}; give an integer that is not negative.")
-        planned = plan(rows.lengths, batch_size, mode, sequence_length)
-        self.shapes = tuple(shapes) if shapes is not None else planned
-        self.batch_size = min(batch_size, len(rows))
+        lengths = rows.lengths.astype(np.int32)
+        if shapes is None:
+            # Where nothing is compiled, a length costs nothing.
+            few = {"max_shapes": MAX_SHAPES, "worth": WORTH_A_SHAPE}
+            free = {"max_shapes": sequence_length, "worth": 0}
+            shapes = plan(lengths, batch_size, mode, sequence_length, **(few if compiled else free))
+        self.shapes = tuple(shapes)
         self.seed = seed
         self.shuffle = shuffle
         self.remask = remask
-        self.steps_per_epoch = steps_per_epoch or len_in_batches(len(rows), self.batch_size)
-        self._rows, self._rule = rows, rule
+        self._rows, self._lengths, self._rule, self._mode = rows, lengths, rule, mode
         self._pad_id, self._segments = pad_id, segments
         self._initial_epoch = initial_epoch
-        self._round = self._draw(0) if not remask else None
+        self.batch_size = min(batch_size, len(rows))
+        self._round: tuple[int, Arrangement] = (0, self._arranged(0))
+        first = self._round[1]
+        self.height = self.batch_size if first.rows is None else int(first.rows.max()) + 1
+        self._len = len(first)
+        self.steps_per_epoch = steps_per_epoch or self._len
+        self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
+        self._slots = _slots(self.shapes, first, lengths, self._rate.highest)
+        self._per_block = max(1, BLOCK // self.batch_size)
+        self._blocks: dict[int, Future[list[Batch]]] = {}
+        self._lock = Lock()
+        self._thread = ThreadPoolExecutor(1, "mlmzoo-batches")
 
     def __len__(self) -> int:
         """Batches once round the data."""
-        return len_in_batches(len(self._rows), self.batch_size)
+        return self._len
 
     @property
     def num_batches(self) -> int | None:
@@ -105,23 +126,23 @@ class MaskedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Batch `index`, counted from the start of the run. See `frames.Batch`."""
-        number, index = divmod(self._start() + index, len(self))
-        current = self._round
-        if current is None or (self.remask and current.number != number):
-            # Two threads may both come here; they draw the same.
-            current = self._round = self._draw(number)
-        group = current.groups[index]
-        return frame(
-            self._rows,
-            current.masks,
-            group.length,
-            self._rule.slots(group.length),
-            pad_id=self._pad_id,
-            segments=self._segments,
-            indices=group.indices,
-            batch_size=self.batch_size,
-            masked_ids=current.masked_ids,
-        )
+        index += self._start()
+        if not self.remask:
+            index %= len(self)
+        block, place = divmod(index, self._per_block)
+        with self._lock:
+            wanted = (block, block + 1)
+            made = {number: self._blocks[number] for number in wanted if number in self._blocks}
+            for number in wanted:
+                if number not in made and (self.remask or number * self._per_block < len(self)):
+                    made[number] = self._thread.submit(self._made, number)
+            self._blocks = made
+        return made[block].result()[place]
+
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of one time round the data, for a training loop of one's own."""
+        start = number * len(self) if self.remask else 0
+        return map(self.__getitem__, range(start, start + len(self)))
 
     def _start(self) -> int:
         if not self.remask:
@@ -129,15 +150,87 @@ class MaskedBatches(keras.utils.PyDataset):
         first = self._initial_epoch
         return (first() if callable(first) else first) * self.steps_per_epoch
 
-    def _draw(self, number: int) -> _Round:
+    def _arranged(self, number: int) -> Arrangement:
+        """What stands where in round `number`."""
         rng = np.random.default_rng([self.seed, number, ORDER]) if self.shuffle else None
-        masks = draw(self._rows, self._rule, (self.seed, number, MASKS))
-        return _Round(
-            number,
-            groups(self._rows.lengths, self.shapes, self.batch_size, rng),
-            masks,
-            masks.apply(self._rows.ids),
-        )
+        if self._mode == "packed":
+            return packed(self._lengths, self.shapes[-1], self.batch_size, rng)
+        return by_length(self._lengths, self.shapes, self.batch_size, rng)
+
+    def _made(self, block: int) -> list[Batch]:
+        """The batches of one block; its last may belong to the next round."""
+        start = block * self._per_block
+        stop = start + self._per_block
+        if not self.remask:
+            stop = min(stop, len(self))
+        batches: list[Batch] = []
+        while start < stop:
+            number, first = divmod(start, len(self))
+            count = min(stop - start, len(self) - first)
+            if self._round[0] != number:
+                self._round = (number, self._arranged(number))
+            batches += self._batches(number, first, count)
+            start += count
+        return batches
+
+    def _batches(self, number: int, first: int, count: int) -> list[Batch]:
+        """Batches ``first : first + count`` of round `number`."""
+        groups = [self._round[1][index] for index in range(first, first + count)]
+        rows = self._rows.take(np.concatenate([group.indices for group in groups]))
+        rule = self._rate.at(number * len(self) + first)
+        masks = draw(rows, rule, (self.seed, number, MASKS))
+        masked_ids = masks.apply(rows.ids)
+        begins = np.cumsum([0, *(len(group.indices) for group in groups)])
+        return [
+            frame(
+                rows,
+                masks,
+                group.length,
+                self._slots[group.length],
+                pad_id=self._pad_id,
+                segments=self._segments,
+                indices=np.arange(begin, begin + len(group.indices)),
+                place=group.rows,
+                batch_size=self.height,
+                masked_ids=masked_ids,
+            )
+            for group, begin in zip(groups, begins[:-1], strict=True)
+        ]
+
+
+class _Rate:
+    """The masking rule at each step of a run."""
+
+    def __init__(
+        self, rule: MaskingRule, schedule: Callable[[float], float] | None, steps: int
+    ) -> None:
+        self.rule, self.schedule, self.steps = rule, schedule, max(1, steps)
+        rates = [rule.rate] if schedule is None else [schedule(i / 100) for i in range(101)]
+        self.highest = replace(rule, rate=max(rates))
+
+    def at(self, step: int) -> MaskingRule:
+        if self.schedule is None:
+            return self.rule
+        # What the highest rate is was found on a grid, and slots are made for that.
+        rate = min(self.schedule(min(1.0, step / self.steps)), self.highest.rate)
+        return replace(self.rule, rate=rate)
+
+
+def _slots(
+    shapes: Sequence[int], arrangement: Arrangement, lengths: np.ndarray, rule: MaskingRule
+) -> dict[int, int]:
+    """Mask slots a row needs, by the length of rows: what its texts can have at most.
+
+    It depends on the lengths of texts alone, so it is the same in every round.
+    """
+    # Of each text two tokens at least are special, its first and its last.
+    most = rule.counts(np.maximum(np.arange(int(lengths.max()) + 1) - 2, 0))
+    if arrangement.rows is None:
+        return {length: max(1, int(most[: length + 1].max())) for length in shapes}
+    per_row = max(
+        np.bincount(group.rows, weights=most[lengths[group.indices]]).max() for group in arrangement
+    )
+    return {shapes[-1]: max(1, int(per_row))}
 
 
 def for_keras(dataset: MaskedBatches) -> Any:
@@ -160,8 +253,3 @@ def for_keras(dataset: MaskedBatches) -> Any:
     known = dataset.num_batches
     cardinality = tf.data.INFINITE_CARDINALITY if known is None else known
     return batches.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(PREFETCHED)
-
-
-def len_in_batches(rows: int, batch_size: int) -> int:
-    """How many batches hold `rows`."""
-    return -(-rows // batch_size)

@@ -44,6 +44,18 @@ class TokenRows:
         """int64 of shape ``(N,)``: tokens in each row, special ones included."""
         return np.diff(self.offsets)
 
+    def part(self, start: int, stop: int) -> TokenRows:
+        """Rows ``start:stop``, as data of their own: masks are drawn as if they were all."""
+        offsets = self.offsets[start : stop + 1]
+        span = slice(offsets[0], offsets[-1])
+        return TokenRows(
+            self.ids[span],
+            offsets - offsets[0],
+            self.segments[span],
+            None if self.weights is None else self.weights[start:stop],
+            None if self.words is None else self.words[span],
+        )
+
     def take(self, indices: np.ndarray) -> TokenRows:
         """The rows at `indices`, in that order."""
         indices = np.asarray(indices, dtype=np.int64)
@@ -129,6 +141,24 @@ def pack(
         begins = np.repeat(begin, np.diff(offsets))
         segments[np.arange(offsets[-1]) >= begins] = 1
     return TokenRows(ids, offsets, segments, weights)
+
+
+def pieces(texts: Sequence[Sequence[int]], room: int) -> tuple[list[Sequence[int]], np.ndarray]:
+    """Cut long texts into pieces, all but the last of a text full, so that no token is lost.
+
+    Args:
+        texts: Token ids of each text.
+        room: Tokens a piece.
+
+    Returns:
+        The pieces, and for each the number of its text.
+    """
+    cut = [
+        (text[start : start + room], number)
+        for number, text in enumerate(texts)
+        for start in range(0, max(1, len(text)), room)
+    ]
+    return [piece for piece, _ in cut], np.asarray([number for _, number in cut], np.int64)
 
 
 def offsets_of(lengths: np.ndarray) -> np.ndarray:

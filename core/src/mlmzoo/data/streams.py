@@ -22,6 +22,10 @@ from mlmzoo.data.strings import (
 
 TEXT_COLUMN = "text"
 """The entry of a mapping that holds its text, as data sets of the field name it."""
+CHUNK = 4096
+"""Texts read at a time."""
+CHUNK_CHARACTERS = 2**22
+"""Characters after which fewer are read."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,28 @@ class Texts:
     def __len__(self) -> int:
         return len(self.first)
 
+    def part(self, start: int, stop: int) -> Texts:
+        """Texts ``start:stop``."""
+        return Texts(
+            self.first[start:stop],
+            None if self.second is None else self.second[start:stop],
+            None if self.weights is None else self.weights[start:stop],
+            self.batch_size,
+        )
+
+
+@dataclass(frozen=True)
+class TextStream:
+    """Texts of any number, some at a time.
+
+    Args:
+        chunks: Gives `Texts` of up to `CHUNK` each, and can be gone through once.
+        batch_size: Size of the first batch of a stream that came in batches, else ``None``.
+    """
+
+    chunks: Iterator[Texts]
+    batch_size: int | None = None
+
 
 @dataclass(frozen=True)
 class Tokenised:
@@ -56,14 +82,23 @@ class Tokenised:
     x: Any
 
 
-def checked(first: list[str], second: list[str] | None = None, size: int | None = None) -> Texts:
-    """The `Texts`, once it is sure that there are some."""
-    if not first:
-        raise InputError(f"Asked to read texts; found none: the data is empty. {FORMS}")
-    return Texts(first, second, batch_size=size)
+def in_chunks(texts: Texts) -> Iterator[Texts]:
+    """Texts that are in memory, some at a time."""
+    start = 0
+    while start < len(texts):
+        stop = min(start + CHUNK, len(texts))
+        while stop > start + 1 and _characters(texts, start, stop) > CHUNK_CHARACTERS:
+            stop = start + (stop - start) // 2
+        yield texts.part(start, stop)
+        start = stop
 
 
-def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> Texts | Tokenised:
+def _characters(texts: Texts, start: int, stop: int) -> int:
+    columns = (texts.first, texts.second or [])
+    return sum(sum(map(len, column[start:stop])) for column in columns)
+
+
+def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> TextStream | Tokenised:
     """Read a stream of texts or pairs, or of batches of them, to its end or to `limit`.
 
     Args:
@@ -72,7 +107,8 @@ def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> Texts | Toke
 
     Raises:
         InputError: The stream says that it has no end and there is no limit, it is empty, or its
-            elements are no texts or not all of one form.
+            elements are no texts or not all of one form. What is found later in the stream is
+            said when it is reached.
     """
     if _is_tokenised(getattr(x, "element_spec", None)):  # a tf.data.Dataset tells without reading
         return Tokenised(x)
@@ -84,13 +120,32 @@ def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> Texts | Toke
     # A DataLoader turns a batch of pairs into a list of two columns.
     collated = _inherits(x, "DataLoader", "torch.utils.data")
     iterator = iter(x)
+    for element in iterator:
+        if _is_tokenised(element):
+            return Tokenised(_from(element, iterator) if iterator is x else x)
+        ones, _, batched = _element(element, 0, collated)
+        chunks = _chunks(_from(element, iterator), collated, limit)
+        return TextStream(chunks, len(ones) if batched else None)
+    raise nothing_found()
+
+
+def nothing_found() -> InputError:
+    """The error for data without a text."""
+    return InputError(f"Asked to read texts; found none: the data is empty. {FORMS}")
+
+
+def _chunks(
+    elements: Iterator[Any], collated: bool, limit: tuple[int, int] | None
+) -> Iterator[Texts]:
+    form: str | None = None
     first: list[str] = []
     second: list[str] = []
-    form: str | None = None
-    size: int | None = None
-    for index, element in enumerate(iterator):
-        if index == 0 and _is_tokenised(element):
-            return Tokenised(_from(element, iterator) if iterator is x else x)
+    read = characters = 0
+
+    def chunk() -> Texts:
+        return Texts(first, second if form and form.endswith("pairs") else None)
+
+    for index, element in enumerate(elements):
         ones, twos, batched = _element(element, index, collated)
         found = ("batches of " if batched else "") + ("texts" if twos is None else "pairs")
         if form is not None and found != form:
@@ -101,12 +156,18 @@ def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> Texts | Toke
         form = found
         first += ones
         second += twos or []
-        if batched and size is None:
-            size = len(ones)
+        read += len(ones)
+        characters += sum(map(len, ones)) + sum(map(len, twos or []))
         # Asked before the next element is pulled: pulling may wait, or count.
-        if limit and (index + 1 >= limit[0] if batched else len(first) >= limit[0] * limit[1]):
+        if limit and (index + 1 >= limit[0] if batched else read >= limit[0] * limit[1]):
             break
-    return checked(first, second if form and form.endswith("pairs") else None, size)
+        if len(first) >= CHUNK or characters >= CHUNK_CHARACTERS:
+            yield chunk()
+            first, second, characters = [], [], 0
+    if first:
+        yield chunk()
+    if not read:
+        raise nothing_found()
 
 
 def _element(element: Any, index: int, collated: bool) -> tuple[list[str], list[str] | None, bool]:

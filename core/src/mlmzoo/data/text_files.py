@@ -5,13 +5,18 @@ from __future__ import annotations
 import glob
 import gzip
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlmzoo.contract.errors import InputError
 
 
 def read_lines(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Read text files, one text a line, into a list; see `stream_lines`."""
+    return list(stream_lines(paths))
+
+
+def stream_lines(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     """Read text files, one text a line; empty lines are skipped.
 
     Args:
@@ -19,22 +24,28 @@ def read_lines(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
             ends in ``.gz`` is decompressed. The files of a pattern are read in sorted order.
 
     Returns:
-        The texts, without surrounding white space, in file and line order.
+        The texts, without surrounding white space, in file and line order, read as they are
+        asked for. All files are looked for at once.
 
     Raises:
         InputError: A path matches no file, is a directory or is not UTF-8; or no file holds a text.
     """
     asked = [os.fspath(path) for path in paths]
-    texts: list[str] = []
-    for path in asked:
-        for file in _matches(path):
-            texts.extend(_lines(file))
-    if not texts:
+    files = [file for path in asked for file in _matches(path)]
+    return _texts(files, asked)
+
+
+def _texts(files: list[Path], asked: list[str]) -> Iterator[str]:
+    empty = True
+    for file in files:
+        for text in _lines(file):
+            empty = False
+            yield text
+    if empty:
         raise InputError(
             f"Asked for texts from {_quoted(asked)}; every line of what was found is empty. "
             "Give files with one text a line."
         )
-    return texts
 
 
 def _matches(path: str) -> list[Path]:
@@ -56,13 +67,15 @@ def _matches(path: str) -> list[Path]:
     )
 
 
-def _lines(file: Path) -> list[str]:
+def _lines(file: Path) -> Iterator[str]:
     opener = gzip.open if file.suffix == ".gz" else open
     try:
         # utf-8-sig: a byte order mark is an editor's trace, not part of the first text.
         with opener(file, "rt", encoding="utf-8-sig") as stream:
             # Not splitlines(): a form feed or U+2028 inside a line does not end the text.
-            return [text for line in stream if (text := line.strip())]
+            for line in stream:
+                if text := line.strip():
+                    yield text
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise InputError(
             f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}). "

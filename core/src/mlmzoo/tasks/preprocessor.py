@@ -13,7 +13,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.data.frames import frame
 from mlmzoo.data.inputs import Texts, Tokenised, read_texts
 from mlmzoo.data.masking import MaskingRule, draw
-from mlmzoo.data.rows import TokenRows, pack
+from mlmzoo.data.rows import TokenRows, pack, pieces
 from mlmzoo.kit.tokenizers.texts import symbolic
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.presettable import Presettable
@@ -52,24 +52,37 @@ class Preprocessor(Presettable):
         self.sequence_length = sequence_length
         self.truncate = truncate
 
-    def rows(self, texts: Texts, specials: str = "none") -> TokenRows:
+    def rows(self, texts: Texts, specials: str = "none", split: bool = False) -> TokenRows:
         """Tokenise texts or pairs: special tokens added, cut to `sequence_length`, not padded.
 
         Args:
             texts: What `mlmzoo.data.inputs.read_texts` gave.
             specials: Which special tokens are recognised inside the texts: ``"none"``,
                 ``"mask"`` or ``"all"``.
+            split: Whether a text that is too long becomes several rows instead of being cut off.
+
+        Raises:
+            InputError: Pairs were to be split.
         """
         tokenizer = self.tokenizer
+        first, weights = tokenizer.encode(texts.first, specials), texts.weights
+        if split:
+            if texts.second is not None:
+                raise InputError(
+                    "Pairs of texts were to be split where they are too long; it would part what "
+                    "belongs together. Give single texts, or long_texts='truncate'."
+                )
+            first, text = pieces(first, self.sequence_length - 2)
+            weights = None if weights is None else weights[text]
         return pack(
-            tokenizer.encode(texts.first, specials),
+            first,
             None if texts.second is None else tokenizer.encode(texts.second, specials),
             start=tokenizer.start_token_id,
             end=tokenizer.end_token_id,
             separators=tokenizer.pair_separators,
             limit=self.sequence_length,
             truncate=self.truncate,
-            weights=texts.weights,
+            weights=weights,
         )
 
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,12 +14,14 @@ import numpy as np
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.batching import ordered_groups
 from mlmzoo.data.frames import frame
-from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
 from mlmzoo.data.masking import Masks
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
 from mlmzoo.data.rows import TokenRows, offsets_of
+from mlmzoo.data.spool import spool
 
 BATCH_SIZE = 32
+LONG_TEXTS = ("truncate", "split")
 EVALUATION_SEED = 0
 """Masks of evaluation and validation are always the same, so that their numbers compare."""
 
@@ -49,6 +53,8 @@ class TextTraining(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         batching: str = "auto",
+        long_texts: str = "truncate",
+        mask_rate_schedule: Callable[[float], float] | None = None,
     ) -> Any:
         """Train on raw text, masked afresh every epoch, or on tokenised input.
 
@@ -71,9 +77,14 @@ class TextTraining(keras.Model):
             validation_steps: Batches of validation; by default all.
             validation_batch_size: Texts a batch in validation; by default `batch_size`.
             validation_freq: See `keras.Model.fit`.
-            batching: ``"length"`` puts texts of similar length together, padded to a few
-                lengths chosen from the data; ``"fixed"`` pads all to the sequence length;
+            batching: ``"length"`` puts texts of similar length together, padded to lengths
+                chosen from the data; ``"packed"`` puts several texts in a row, each with
+                positions and attention of its own; ``"fixed"`` pads all to the sequence length;
                 ``"auto"`` is what the family says, ``"length"`` where it has an attention mask.
+            long_texts: What becomes of texts longer than the sequence length: ``"truncate"``
+                cuts them off, ``"split"`` makes several of one, so that nothing is lost.
+            mask_rate_schedule: The share of tokens to mask, from the share of the run that is
+                done, 0 to 1; by default the preprocessor's rate throughout.
 
         Returns:
             Keras' `History`. ``loss`` and ``sparse_categorical_accuracy`` are means over all
@@ -83,7 +94,7 @@ class TextTraining(keras.Model):
             InputError: The data is of none of these forms.
         """
         limit = steps_per_epoch and steps_per_epoch * max(1, epochs - initial_epoch)
-        texts = self._read(x, sample_weight, limit, batch_size)
+        texts = self._open(x, sample_weight, limit, batch_size)
         options: dict[str, Any] = {
             "epochs": epochs,
             "verbose": verbose,
@@ -98,7 +109,9 @@ class TextTraining(keras.Model):
                 _as_arrays(y),
                 batch_size=batch_size,
                 validation_split=validation_split,
-                validation_data=self._validation(validation_data, validation_batch_size, batching),
+                validation_data=self._validation(
+                    validation_data, validation_batch_size, batching, long_texts
+                ),
                 # Keras warns where it cannot shuffle a stream, even if nobody asked it to.
                 shuffle=shuffle and (isinstance(texts.x, dict) or _is_keras_data(texts.x)),
                 class_weight=class_weight,
@@ -109,23 +122,26 @@ class TextTraining(keras.Model):
             )
         _refuse_labels(y, class_weight)
         batch_size = batch_size or texts.batch_size or BATCH_SIZE
+        rows = self._rows(texts, long_texts)
         if validation_split and validation_data is None:
-            texts, validation_data = _split(texts, validation_split)
+            rows, validation_data = _split(rows, validation_split)
         batches = self._batches(
-            texts,
+            rows,
             batch_size,
             batching,
             seed=self.preprocessor.new_seed(),
             shuffle=shuffle,
             steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
             # A callback that restores an interrupted run tells Keras where to go on.
             initial_epoch=lambda: getattr(self, "_initial_epoch", None) or initial_epoch,
+            rate_schedule=mask_rate_schedule,
         )
         return self._fit(
             for_keras(batches),
             steps_per_epoch=batches.steps_per_epoch,
             validation_data=self._validation(
-                validation_data, validation_batch_size or batch_size, batching
+                validation_data, validation_batch_size or batch_size, batching, long_texts
             ),
             shuffle=False,
             **options,
@@ -142,6 +158,7 @@ class TextTraining(keras.Model):
         callbacks: Any = None,
         return_dict: bool = False,
         batching: str = "auto",
+        long_texts: str = "truncate",
         **kwargs: Any,
     ) -> Any:
         """Loss and accuracy over all masked tokens of the data.
@@ -159,6 +176,7 @@ class TextTraining(keras.Model):
             callbacks: See `keras.Model.evaluate`.
             return_dict: Whether to return a dict of names rather than a list.
             batching: See `fit`.
+            long_texts: See `fit`.
             **kwargs: Keras' own.
         """
         options = {
@@ -170,14 +188,15 @@ class TextTraining(keras.Model):
         }
         if _is_keras_data(x) or kwargs:
             return super().evaluate(x, y, batch_size, sample_weight=sample_weight, **options)
-        texts = self._read(x, sample_weight, steps, batch_size)
+        texts = self._open(x, sample_weight, steps, batch_size)
         if isinstance(texts, Tokenised):
             return super().evaluate(
                 texts.x, _as_arrays(y), batch_size, sample_weight=sample_weight, **options
             )
         _refuse_labels(y, None)
         size = batch_size or texts.batch_size or BATCH_SIZE
-        return super().evaluate(for_keras(self._fixed_batches(texts, size, batching)), **options)
+        batches = self._fixed_batches(self._rows(texts, long_texts), size, batching)
+        return super().evaluate(for_keras(batches), **options)
 
     def predict(
         self,
@@ -201,12 +220,12 @@ class TextTraining(keras.Model):
             One float array ``(masks in that text, V)`` per text, in the order of the texts; for
             tokenised input what Keras returns, ``(B, M, V)``.
         """
-        texts = self._read(x, None, steps, batch_size)
+        texts = self._open(x, None, steps, batch_size)
         if isinstance(texts, Tokenised):
             return super().predict(
                 texts.x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
-        rows = self.preprocessor.rows(texts, specials="mask")
+        rows = spool(texts.chunks, partial(self.preprocessor.rows, specials="mask"))
         return [logits for _, logits in self._logits_at_masks(rows, batch_size or BATCH_SIZE)]
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
@@ -217,13 +236,61 @@ class TextTraining(keras.Model):
 
     # Inside ---------------------------------------------------------------------------------------
 
-    def _read(
+    def batches(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        *,
+        batching: str = "auto",
+        long_texts: str = "truncate",
+        shuffle: bool = True,
+        seed: int | None = None,
+    ) -> MaskedBatches:
+        """The batches that `fit` trains on, for a loop of one's own.
+
+        Args:
+            x: Texts, of the forms that `fit` takes.
+            batch_size: Texts a batch; by default that of a batched stream, else 32.
+            batching: See `fit`.
+            long_texts: See `fit`.
+            shuffle: Whether the order of the texts changes every time round.
+            seed: Of masks and order; by default the preprocessor's.
+
+        Returns:
+            ``len()`` is the number of batches once round the data, ``epoch(i)`` gives those of
+            round i, each ``(x, y, sample_weight)`` in numpy, as `MaskedLMPreprocessor` makes them.
+
+        Raises:
+            InputError: The data is of none of these forms, or tokenised already.
+
+        Example:
+            >>> from mlmzoo import MaskedLM
+            >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
+            >>> batches = masked_lm.batches(["Jesus wept."] * 40, batch_size=32)
+            >>> [y.shape[0] for x, y, sample_weight in batches.epoch(0)]
+            [32, 32]
+        """
+        texts = self._open(x, None, None, batch_size)
+        if isinstance(texts, Tokenised):
+            raise InputError(
+                "Batches were asked of data that is tokenised already. Give texts, or hand the "
+                "data to fit() as it is."
+            )
+        return self._batches(
+            self._rows(texts, long_texts),
+            batch_size or texts.batch_size or BATCH_SIZE,
+            batching,
+            seed=self.preprocessor.new_seed() if seed is None else seed,
+            shuffle=shuffle,
+        )
+
+    def _open(
         self, x: Any, sample_weight: Any, limit: int | None, batch_size: int | None
-    ) -> Texts | Tokenised:
+    ) -> TextStream | Tokenised:
         if _is_keras_data(x):
             return Tokenised(x)
-        texts = read_texts(x, sample_weight, limit=limit, batch_size=batch_size or BATCH_SIZE)
-        if isinstance(texts, Texts) and self.preprocessor is None:
+        texts = open_texts(x, sample_weight, limit=limit, batch_size=batch_size or BATCH_SIZE)
+        if isinstance(texts, TextStream) and self.preprocessor is None:
             raise InputError(
                 "Raw text was given to a model whose preprocessor is None. Set "
                 "`model.preprocessor`, or give tokenised input: a dict with token_ids, "
@@ -231,32 +298,59 @@ class TextTraining(keras.Model):
             )
         return texts
 
-    def _batches(self, texts: Texts, batch_size: int, batching: str, **options: Any) -> Any:
+    def _rows(self, texts: TextStream, long_texts: str) -> TokenRows:
+        """Tokenise all texts; tokens that are too many for memory go to a temporary file."""
+        if long_texts not in LONG_TEXTS:
+            raise InputError(
+                f"long_texts={long_texts!r} was asked for; it is one of "
+                f"{', '.join(map(repr, LONG_TEXTS))}."
+            )
+        options = {"split": True} if long_texts == "split" else {}
+        return spool(texts.chunks, partial(self.preprocessor.rows, **options))
+
+    def _batches(
+        self, rows: TokenRows, batch_size: int, batching: str, **options: Any
+    ) -> MaskedBatches:
         preprocessor = self.preprocessor
+        mode = preprocessor.batching if batching == "auto" else batching
+        if mode == "packed" and "padding_mask" not in self.backbone.input:
+            raise InputError(
+                f"batching='packed' was asked of {type(self.backbone).__name__}, which has no "
+                "attention mask: texts in one row would be mixed. Give 'fixed' or 'auto'."
+            )
         return MaskedBatches(
-            preprocessor.rows(texts),
+            rows,
             preprocessor.rule,
             batch_size=batch_size,
             sequence_length=preprocessor.sequence_length,
             pad_id=preprocessor.tokenizer.pad_token_id,
             segments=preprocessor.segments,
-            mode=preprocessor.batching if batching == "auto" else batching,
+            mode=mode,
+            compiled=self._compiles_shapes(),
             **options,
         )
 
-    def _fixed_batches(self, texts: Texts, batch_size: int, batching: str) -> Any:
+    def _compiles_shapes(self) -> bool:
+        """Whether each new shape of a batch costs a compilation."""
+        on_jax = keras.backend.backend() == "jax"
+        return not self.run_eagerly and (on_jax or bool(self.jit_compile))
+
+    def _fixed_batches(self, rows: TokenRows, batch_size: int, batching: str) -> MaskedBatches:
         return self._batches(
-            texts, batch_size, batching, seed=EVALUATION_SEED, shuffle=False, remask=False
+            rows, batch_size, batching, seed=EVALUATION_SEED, shuffle=False, remask=False
         )
 
-    def _validation(self, data: Any, batch_size: int | None, batching: str) -> Any:
+    def _validation(self, data: Any, batch_size: int | None, batching: str, long_texts: str) -> Any:
         if data is None or _is_keras_data(data):
             return data
-        texts = data if isinstance(data, Texts) else self._read(data, None, None, batch_size)
-        if isinstance(texts, Tokenised):
-            return texts.x
-        size = batch_size or texts.batch_size or BATCH_SIZE
-        return for_keras(self._fixed_batches(texts, size, batching))
+        size = batch_size or BATCH_SIZE
+        if not isinstance(data, TokenRows):
+            texts = self._open(data, None, None, batch_size)
+            if isinstance(texts, Tokenised):
+                return texts.x
+            size = batch_size or texts.batch_size or BATCH_SIZE
+            data = self._rows(texts, long_texts)
+        return for_keras(self._fixed_batches(data, size, batching))
 
     def _logits_at_masks(
         self, rows: TokenRows, batch_size: int
@@ -268,7 +362,7 @@ class TextTraining(keras.Model):
         limit = preprocessor.sequence_length
         shapes = (limit,) if preprocessor.batching == "fixed" else None
         grouped = ordered_groups(rows.lengths, batch_size, shapes, limit)
-        for indices, length in grouped.groups:
+        for indices, length, _ in grouped.groups:
             counts = np.diff(masks.offsets)[indices]
             inputs, _, _ = frame(
                 rows,
@@ -334,22 +428,16 @@ def _power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
 
 
-def _split(texts: Texts, share: float) -> tuple[Texts, Texts]:
+def _split(rows: TokenRows, share: float) -> tuple[TokenRows, TokenRows]:
     if not 0 < share < 1:
         raise InputError(f"validation_split={share} was asked for. Give a share between 0 and 1.")
-    at = int(len(texts) * (1 - share))
-    if at == 0 or at == len(texts):
+    at = int(len(rows) * (1 - share))
+    if at == 0 or at == len(rows):
         raise InputError(
-            f"validation_split={share} of {len(texts)} texts leaves none for "
+            f"validation_split={share} of {len(rows)} texts leaves none for "
             f"{'training' if at == 0 else 'validation'}. Give more texts or another share."
         )
-    return _part(texts, slice(None, at)), _part(texts, slice(at, None))
-
-
-def _part(texts: Texts, which: slice) -> Texts:
-    second = None if texts.second is None else texts.second[which]
-    weights = None if texts.weights is None else texts.weights[which]
-    return Texts(texts.first[which], second, weights, texts.batch_size)
+    return rows.part(0, at), rows.part(at, len(rows))
 
 
 def _refuse_labels(y: Any, class_weight: Any) -> None:
