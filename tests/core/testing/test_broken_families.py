@@ -40,6 +40,26 @@ def test_a_backbone_that_sees_padding(suite, toy, monkeypatch):
         suite.test_padding_leaves_answers_alone(suite.make(toy))
 
 
+def test_a_backbone_that_takes_a_row_for_one_text(suite, toy, monkeypatch):
+    mix = model.Mix.call
+
+    def call(self, hidden, padding_mask):
+        return mix(self, hidden, ops.minimum(padding_mask, 1))
+
+    monkeypatch.setattr(model.Mix, "call", call)
+    with pytest.raises(AssertionError):
+        suite.test_texts_of_one_row_leave_each_other_alone(suite.make(toy))
+
+
+def test_a_backbone_that_counts_positions_through_the_row(suite, toy, monkeypatch):
+    call = model.PositionEmbedding.call
+    monkeypatch.setattr(
+        model.PositionEmbedding, "call", lambda self, inputs, padding_mask: call(self, inputs)
+    )
+    with pytest.raises(AssertionError):
+        suite.test_texts_of_one_row_leave_each_other_alone(suite.make(toy))
+
+
 def test_a_backbone_that_forgets_a_setting(suite, toy, monkeypatch):
     class Forgetful(model.ToyBackbone):
         def __init__(self, num_layers=1, **kwargs):
@@ -52,7 +72,7 @@ def test_a_backbone_that_forgets_a_setting(suite, toy, monkeypatch):
 
 
 def test_a_backbone_of_one_fixed_length(suite, toy, monkeypatch):
-    def call(self, inputs):
+    def call(self, inputs, padding_mask):
         return ops.reshape(ops.convert_to_tensor(self.embeddings)[:24], (1, 24, self.dim))
 
     monkeypatch.setattr(model.PositionEmbedding, "call", call)

@@ -6,7 +6,12 @@ import keras
 from keras import ops
 
 from mlmzoo import Backbone, MaskedLM, MaskedLMPreprocessor, Tokenizer
-from mlmzoo.kit.layers import PositionEmbedding, kernel_initializer, token_embedding
+from mlmzoo.kit.layers import (
+    PositionEmbedding,
+    kernel_initializer,
+    token_embedding,
+    visible_tokens,
+)
 
 SPECIALS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
 
@@ -58,8 +63,8 @@ class Mix(keras.layers.Layer):
         self.bias = self.add_weight((dim,), initializer="zeros", name="bias")
 
     def call(self, hidden, padding_mask):
-        weight = ops.cast(padding_mask, hidden.dtype)[:, :, None]
-        mean = ops.sum(hidden * weight, 1, keepdims=True) / ops.sum(weight, 1, keepdims=True)
+        weight = ops.cast(visible_tokens(padding_mask)[:, 0], hidden.dtype)
+        mean = ops.matmul(weight, hidden) / ops.sum(weight, -1, keepdims=True)
         mixed = ops.matmul(hidden + mean, ops.cast(self.kernel, hidden.dtype))
         return hidden + ops.tanh(mixed + ops.cast(self.bias, hidden.dtype))
 
@@ -88,7 +93,7 @@ class ToyBackbone(Backbone):
         tokens = token_embedding(vocabulary_size, hidden_dim, dtype=dtype)(token_ids)
         hidden = tokens + PositionEmbedding(
             max_sequence_length, hidden_dim, dtype=dtype, name="position_embedding"
-        )(tokens)
+        )(tokens, padding_mask)
         for i in range(num_layers):
             hidden = Mix(dtype=dtype, name=f"layer_{i}")(hidden, padding_mask)
         super().__init__(

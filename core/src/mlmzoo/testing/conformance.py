@@ -95,6 +95,27 @@ class FamilyConformance:
         mask = _tokens(task, CORPUS[:3], 18)["padding_mask"].astype(bool)
         np.testing.assert_allclose(short[mask], long[:, :18][mask], atol=TOLERANCE)
 
+    def test_texts_of_one_row_leave_each_other_alone(self, task: MaskedLM) -> None:
+        """Several texts packed into one row give what each gives in a row of its own.
+
+        Troubleshooting: ``padding_mask`` holds the number of the text (1, 2, …), or 0 for padding.
+        Take who attends to whom from `mlmzoo.kit.layers.visible_tokens`, and positions, where
+        they are absolute, from `positions_in_text`.
+        """
+        if "padding_mask" not in task.backbone.input:
+            assert task.preprocessor.batching == "fixed"
+            return
+        names = task.backbone.input
+        rows = {name: x for name, x in _tokens(task, CORPUS[:3], 14).items() if name in names}
+        real = rows["padding_mask"].astype(bool)
+        alone = _hidden(task, rows)[real]
+        numbers = rows["padding_mask"] * np.arange(1, len(real) + 1)[:, None]
+        rows["padding_mask"] = numbers.astype("int32")
+        padding = {name: np.zeros((1, 4), "int32") for name in rows}
+        packed = {name: np.append(x[real][None], padding[name], 1) for name, x in rows.items()}
+        together = _hidden(task, packed)[0, : real.sum()]
+        np.testing.assert_allclose(together, alone, atol=TOLERANCE)
+
     # Saving and loading ---------------------------------------------------------------------------
 
     @pytest.mark.parametrize("layout", ["keras", "transformers"])
@@ -308,7 +329,10 @@ def _logits(task: MaskedLM) -> np.ndarray:
 
 def _sequence(task: MaskedLM, texts: tuple[str, ...], length: int) -> np.ndarray:
     inputs = _tokens(task, texts, length)
-    inputs = {name: inputs[name] for name in task.backbone.input}
+    return _hidden(task, {name: inputs[name] for name in task.backbone.input})
+
+
+def _hidden(task: MaskedLM, inputs: dict[str, np.ndarray]) -> np.ndarray:
     return keras.ops.convert_to_numpy(task.backbone(inputs, training=False)["sequence_output"])
 
 

@@ -81,6 +81,7 @@ class AlbertBackbone(Backbone):
         hidden = embed(
             token_ids,
             segment_ids,
+            padding_mask,
             vocabulary_size=vocabulary_size,
             max_sequence_length=max_sequence_length,
             dim=embedding_dim,

@@ -68,6 +68,7 @@ class BertBackbone(Backbone):
         hidden = embed(
             token_ids,
             segment_ids,
+            padding_mask,
             vocabulary_size=vocabulary_size,
             max_sequence_length=max_sequence_length,
             dim=hidden_dim,

@@ -64,6 +64,7 @@ class RobertaBackbone(Backbone):
 
         hidden = embed(
             token_ids,
+            padding_mask=padding_mask,
             vocabulary_size=vocabulary_size,
             max_sequence_length=max_sequence_length,
             dim=hidden_dim,

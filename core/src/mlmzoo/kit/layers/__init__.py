@@ -16,6 +16,7 @@ from mlmzoo.kit.layers.initializers import (
 from mlmzoo.kit.layers.linear import dense, pooled_output
 from mlmzoo.kit.layers.lookup import look_up
 from mlmzoo.kit.layers.masked_lm_head import MaskedLMHead
+from mlmzoo.kit.layers.packing import positions_in_text, visible_tokens
 from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "kernel_initializer",
     "look_up",
     "pooled_output",
+    "positions_in_text",
     "segment_embedding",
     "skip_initialization",
     "token_embedding",
+    "visible_tokens",
 ]

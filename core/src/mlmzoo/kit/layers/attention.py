@@ -8,10 +8,11 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.linear import dense
+from mlmzoo.kit.layers.packing import visible_tokens
 
 
 class SelfAttention(keras.layers.Layer):
-    """Attention of every token of a row to every visible token of it.
+    """Attention of every token to the tokens of its text.
 
     Kernels are plain ``(D, D)`` matrices, so that a checkpoint needs no reshaping and LoRA and
     int8 quantisation are those of `keras.layers.Dense`.
@@ -21,8 +22,8 @@ class SelfAttention(keras.layers.Layer):
         num_heads: Number of heads ``H``, a divisor of `dim`.
         dropout: Share of attention weights dropped in training.
 
-    Call: hidden states ``(B, L, D)`` and padding mask ``(B, L)`` (0 hides a token)
-    ``-> (B, L, D)``.
+    Call: hidden states ``(B, L, D)`` and padding mask ``(B, L)`` (0 hides a token, the numbers of
+    several texts in a row hide them from each other) ``-> (B, L, D)``.
     """
 
     def __init__(self, dim: int, num_heads: int, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -41,7 +42,7 @@ class SelfAttention(keras.layers.Layer):
             layer.build(hidden_shape)
 
     def call(self, hidden: Any, padding_mask: Any, training: bool | None = None) -> Any:
-        visible = ops.not_equal(padding_mask, 0)[:, None, None, :]
+        visible = visible_tokens(padding_mask)
         query, key, value = (
             self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
         )

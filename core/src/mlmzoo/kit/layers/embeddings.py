@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.packing import positions_in_text
 
 
 def token_embedding(
@@ -41,13 +42,14 @@ def segment_embedding(num_segments: int, dim: int, **kwargs: Any) -> keras.layer
 
 
 class PositionEmbedding(keras.layers.Layer):
-    """Learned absolute positions, counted from the start of the row.
+    """Learned absolute positions, counted from the start of the row, or of each text in it.
 
     Args:
         max_length: Number of positions, the longest row it takes.
         dim: Width of the embedding.
 
-    Call: ``(B, L, dim)`` (only its length is read) ``-> (L, dim)``, to be added.
+    Call: ``(B, L, dim)`` (only its length is read) ``-> (1, L, dim)``, to be added; with the
+    padding mask ``(B, L)`` of rows that may hold several texts, ``-> (B, L, dim)``.
     """
 
     def __init__(self, max_length: int, dim: int, **kwargs: Any) -> None:
@@ -55,24 +57,28 @@ class PositionEmbedding(keras.layers.Layer):
         self.max_length = max_length
         self.dim = dim
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any, padding_mask_shape: Any = None) -> None:
         self.embeddings = self.add_weight(
             shape=(self.max_length, self.dim),
             initializer=kernel_initializer(),
             name="embeddings",
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, padding_mask: Any = None) -> Any:
+        if padding_mask is not None:
+            return ops.take(self.embeddings, positions_in_text(padding_mask), axis=0)
         length = ops.shape(inputs)[1]
         return ops.expand_dims(ops.convert_to_tensor(self.embeddings)[:length], 0)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return (1, input_shape[1], self.dim)
+    def compute_output_shape(self, inputs_shape: Any, padding_mask_shape: Any = None) -> Any:
+        rows = 1 if padding_mask_shape is None else inputs_shape[0]
+        return (rows, inputs_shape[1], self.dim)
 
 
 def embed(
     token_ids: Any,
     segment_ids: Any = None,
+    padding_mask: Any = None,
     *,
     vocabulary_size: int,
     max_sequence_length: int,
@@ -89,6 +95,8 @@ def embed(
     Args:
         token_ids: Symbolic integers ``(B, L)``.
         segment_ids: The same, or ``None`` in families without segments.
+        padding_mask: The same, or ``None`` in families without attention. Positions restart at
+            each text of a row.
         vocabulary_size: Number of token ids.
         max_sequence_length: Longest row, in tokens.
         dim: Width ``E`` of the embeddings.
@@ -101,7 +109,7 @@ def embed(
     """
     tokens = token_embedding(vocabulary_size, dim, dtype=dtype)(token_ids)
     positions = PositionEmbedding(max_sequence_length, dim, dtype=dtype, name="position_embedding")
-    hidden = tokens + positions(tokens)
+    hidden = tokens + positions(tokens, padding_mask)
     if segment_ids is not None:
         hidden = hidden + segment_embedding(num_segments, dim, dtype=dtype)(segment_ids)
     return keras.layers.LayerNormalization(
