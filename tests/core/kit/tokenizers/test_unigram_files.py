@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -340,6 +341,71 @@ def test_pre_tokenizers_of_other_versions_are_known(pre_tokenizer, protos, tmp_p
     files = changed(tmp_path, tokenizer, lambda data: data.update(pre_tokenizer=pre_tokenizer))
     read = Toy.from_files(files, "transformers")
     assert read.encode(TEXTS, "all") == tokenizer.encode(TEXTS, "all")
+
+
+def as_transformers_5_24(data, symbols=()):
+    """What it writes for a sentencepiece model of a family without rules of its own."""
+    steps = [s for s in data["normalizer"]["normalizers"] if s["type"] == "Precompiled"]
+    steps += [
+        {"type": "Replace", "pattern": {kind: pattern}, "content": content}
+        for kind, pattern, content in [
+            ("Regex", r"\A +| +\z", ""),
+            ("Regex", " {2,}", " "),
+            ("String", " ", "▁"),
+            ("Regex", r"\A▁", "▁▁"),
+        ]
+    ]
+    data["normalizer"]["normalizers"] = steps
+    splitters = [{**METASPACE, "split": False}]
+    if symbols:
+        pattern = {"Regex": "|".join(map(re.escape, symbols))}
+        split = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
+        splitters.append(split)
+    data["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": splitters}
+
+
+SPACED = [*TEXTS, "▁the", " ▁ the ", "the▁▁the"]
+
+
+def test_the_way_of_transformers_5_24_gives_the_same_tokens(protos, tmp_path):
+    tokenizer = Shifted(protos[Shifted])
+    read = Shifted.from_files(changed(tmp_path, tokenizer, as_transformers_5_24), "transformers")
+    assert read.encode(SPACED, "all") == tokenizer.encode(SPACED, "all")
+
+
+def test_symbols_of_the_user_come_back_from_a_split(tmp_path):
+    symbols = ["ck--", "|", "\\", "é"]
+    texts = [*SPACED, "the quick--fox | the \\ Naïvé qui--ck--"]
+    tokenizer = of_type("unigram", vocab_size=100, user_defined_symbols=symbols)
+
+    def change(data):
+        as_transformers_5_24(data, symbols)
+        data["added_tokens"] = [t for t in data["added_tokens"] if t["content"] not in symbols]
+        for entry in data["model"]["vocab"]:
+            entry[1] = 0.0 if entry[0] in symbols else entry[1]
+
+    read = Shifted.from_files(changed(tmp_path, tokenizer, change), "transformers")
+    assert read.encode(texts) == tokenizer.encode(texts)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"pattern": {"Regex": r"\s"}},
+        {"pattern": {"Regex": "a|bb"}},  # it would find the shorter one first
+        {"pattern": {"Regex": "a"}, "invert": True},
+        {"pattern": {"Regex": "a"}, "behavior": "Removed"},
+    ],
+    ids=str,
+)
+def test_a_split_at_anything_else_is_refused(split, protos, tmp_path):
+    def change(data):
+        as_transformers_5_24(data, ["a"])
+        data["pre_tokenizer"]["pretokenizers"][-1].update(split)
+
+    files = changed(tmp_path, Shifted(protos[Shifted]), change)
+    with pytest.raises(UnsupportedSettingError, match="Split"):
+        Shifted.from_files(files, "transformers")
 
 
 BROKEN = {

@@ -27,7 +27,10 @@ from mlmzoo.kit.tokenizers.vocabulary import in_id_order
 if TYPE_CHECKING:
     from mlmzoo.kit.tokenizers.unigram import Unigram
 
-STEPS = ("quotes", "NFKD", "StripAccents", "Lowercase", "spaces", "NFC", "Precompiled", "escape")
+STEPS = (
+    *("quotes", "NFKD", "StripAccents", "Lowercase", "spaces", "NFC", "Precompiled"),
+    *("escape", "prefix"),
+)
 """What `Unigram` can do to a text, in the order in which it does it."""
 REPLACEMENTS = {
     ("String", "``", '"'): "quotes",
@@ -37,6 +40,10 @@ REPLACEMENTS = {
     ("Regex", " {2,}", " "): "trim",
     ("Regex", " {2,}", SPACE): "trim",
     ("Regex", "^ +| +$", ""): "trim",
+    ("Regex", r"\A +| +\z", ""): "trim",
+    # Metaspace puts no ▁ before a text that begins with one; after this there are two, as
+    # sentencepiece gives. Written since transformers 5.24.
+    ("Regex", rf"\A{SPACE}", SPACE * 2): "prefix",
 }
 """Replacements: kind of pattern, pattern and content -> the step it is, or a part of."""
 
@@ -50,12 +57,14 @@ class Normalization:
         charsmap: Its character map, compiled by sentencepiece; ``b""`` for none.
         prefix: Whether a space is put before a text.
         trim: Whether spaces around a text go, and runs of them become one.
+        symbols: Pieces that are cut out of the text before the rest is weighed.
     """
 
     switches: dict[str, bool]
     charsmap: bytes
     prefix: bool
     trim: bool
+    symbols: frozenset[str] = frozenset()
 
 
 # Reading ----------------------------------------------------------------------------------------
@@ -73,6 +82,9 @@ def normalization(data: Mapping[str, Any], where: str) -> Normalization:
         if found[-1] == "Precompiled":
             charsmap = base64.b64decode(step.get("precompiled_charsmap") or "")
     splitters = list(_flat(data.get("pre_tokenizer"), "pretokenizers"))
+    symbols = _symbols(splitters[-1]) if splitters else frozenset()
+    if symbols:
+        splitters.pop()
     kinds = [splitter.get("type") for splitter in splitters]
     scheme = _prefix_scheme(splitters[-1]) if splitters else "never"
     steps = [step for step in found if step not in ("trim", "Strip")]
@@ -81,7 +93,8 @@ def normalization(data: Mapping[str, Any], where: str) -> Normalization:
         and all(steps.count(step) == (2 if step == "quotes" else 1) for step in set(steps))
         and ("NFKD" in steps) == ("StripAccents" in steps)
         and ("spaces" in steps) == ("NFC" in steps)
-        and ("escape" in steps) == (not splitters)
+        and ("escape" in steps or splitters)
+        and ("prefix" not in steps or (kinds == ["Metaspace"] and scheme == "always"))
         and kinds in ([], ["Metaspace"], ["WhitespaceSplit", "Metaspace"])
         and (scheme == "always" or (scheme == "never" and "WhitespaceSplit" not in kinds))
     )
@@ -91,8 +104,8 @@ def normalization(data: Mapping[str, Any], where: str) -> Normalization:
             f"{kinds or 'none'}{f' (prepend_scheme={scheme})' if splitters else ''}, which cannot "
             "be done the same way here. Known are, in this order, quotes made straight, NFKD with "
             "StripAccents, Lowercase, whitespace made single with NFC, and Precompiled; then "
-            "Metaspace, alone or after WhitespaceSplit. Put the sentencepiece model beside it, or "
-            "load another checkpoint."
+            "Metaspace, alone, after WhitespaceSplit or before a Split at fixed texts. Put the "
+            "sentencepiece model beside it, or load another checkpoint."
         )
     return Normalization(
         switches={
@@ -104,6 +117,7 @@ def normalization(data: Mapping[str, Any], where: str) -> Normalization:
         charsmap=charsmap,
         prefix=scheme == "always",
         trim="WhitespaceSplit" in kinds or "trim" in found or "spaces" in found,
+        symbols=symbols,
     )
 
 
@@ -120,7 +134,7 @@ def model_of(kind: type[Unigram], data: Mapping[str, Any], where: str) -> tuple[
     source = read_model(data, "BPE" if merged else "Unigram", where)
     entries = [entry for entry in data.get("added_tokens") or () if isinstance(entry, Mapping)]
     special = {entry.get("content") for entry in entries if entry.get("special")}
-    symbols = {entry.get("content") for entry in entries} - special
+    symbols = {entry.get("content") for entry in entries} - special | settings.symbols
     special |= set(kind.special_tokens.values())
     if merged:
         pieces, unknown = _merged_pieces(source, special | symbols, where)
@@ -231,6 +245,20 @@ def _step(step: Mapping[str, Any]) -> str:
     )
     content = step.get("content")
     return REPLACEMENTS.get((way, text, str(content)), f"Replace({text!r} by {content!r})")
+
+
+def _symbols(splitter: Mapping[str, Any]) -> frozenset[str]:
+    """The texts that a ``Split`` isolates, longest first; none where it does anything else.
+
+    So transformers writes, since 5.24, what sentencepiece calls symbols of the user.
+    """
+    pattern = splitter.get("pattern")
+    text = pattern.get("Regex") if isinstance(pattern, Mapping) else None
+    if splitter.get("type") != "Split" or not isinstance(text, str) or splitter.get("invert"):
+        return frozenset()
+    symbols = [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:\\.|[^|\\])+", text)]
+    same = "|".join(map(re.escape, sorted(symbols, key=len, reverse=True))) == text
+    return frozenset(symbols if same and splitter.get("behavior") == "Isolated" else ())
 
 
 def _prefix_scheme(splitter: Mapping[str, Any]) -> str:
