@@ -202,6 +202,14 @@ def test_a_word_longer_than_the_longest_counts_as_several():
             assert (chosen // 3 == part).sum() == min(3, 40 - 3 * part)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_text_ends_a_word_where_no_special_token_does(strategy):
+    ids = np.arange(5, 15, dtype=np.int32)
+    rows = TokenRows(ids, np.arange(0, 11, 2), np.zeros(10, np.int8), words=ids % 2 == 0)
+    counts = np.diff(draw(rows, rule(strategy, rate=0.5), SEED).offsets)
+    assert (counts == 1).all(), "words of one token, and a span of each text's own"
+
+
 def test_spans_have_the_lengths_of_the_paper():
     texts, words, aim = 4000, 500, 10
     numbers = np.arange(texts * words)

@@ -18,9 +18,7 @@ APART_AFTER = 4
 """Its last character is punctuation or a space, so no word goes on behind it."""
 BLANK = 8
 """It is nothing but space, the beginning of the word behind it."""
-INSIDE = 16
-"""Its first byte is not the first one of a character, so it continues what is before it."""
-ALONE = 32
+ALONE = 16
 """It is a special token."""
 
 
@@ -30,7 +28,8 @@ def flags_of(surface: bytes) -> int:
     Args:
         surface: The part of a text it stands for, in UTF-8. It may be part of a character only.
     """
-    # A byte that is no whole character becomes one of U+DC80 to U+DCFF.
+    # A byte that is no whole character becomes one of U+DC80 to U+DCFF, neither space nor
+    # punctuation, so what follows continues the word.
     text = surface.decode("utf-8", "surrogateescape")
     if not text:
         return 0
@@ -41,8 +40,6 @@ def flags_of(surface: bytes) -> int:
         flags |= BEGINS
     elif _apart(text[0]):
         flags |= APART_BEFORE
-    elif 0xDC80 <= ord(text[0]) < 0xDCC0:
-        flags |= INSIDE
     if text[-1].isspace() or _apart(text[-1]):
         flags |= APART_AFTER
     return flags
@@ -62,7 +59,6 @@ def starts(flags: np.ndarray) -> np.ndarray:
     before[1:] = flags[:-1]
     result = flags & (BEGINS | APART_BEFORE) != 0
     result |= before & APART_AFTER != 0
-    result &= flags & INSIDE == 0
     result &= before & BLANK == 0
     result |= (flags | before) & ALONE != 0
     return result
