@@ -12,6 +12,7 @@ from mlmzoo.kit.layers import (
     token_embedding,
     visible_tokens,
 )
+from mlmzoo.kit.tokenizers.words import BEGINS
 
 SPECIALS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
 
@@ -39,6 +40,9 @@ class ToyTokenizer(Tokenizer):
             ]
             for text in texts
         ]
+
+    def _word_flags(self, token):
+        return BEGINS
 
     def _decode(self, ids):
         return " ".join(self.id_to_token(id) for id in ids)

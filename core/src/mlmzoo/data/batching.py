@@ -208,7 +208,8 @@ def by_length(
         texts[done:] = left
         widths[-1] = shapes[home[left].max()]
     begins = np.minimum(np.arange(len(widths) + 1) * batch_size, len(texts))
-    return Arrangement(texts, begins, widths, rng and rng.permutation(len(widths)))
+    order = None if rng is None else rng.permutation(len(widths))
+    return Arrangement(texts, begins, widths, order)
 
 
 def packed(

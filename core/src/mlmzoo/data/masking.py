@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.random_bits import random_bits, stream_key
-from mlmzoo.data.rows import TokenRows, offsets_of, places
+from mlmzoo.data.random_bits import random_bits, share_of, stream_key
+from mlmzoo.data.rows import TokenRows, offsets_of
+from mlmzoo.data.strategies import (
+    ORDER_BITS,
+    Block,
+    choose_spans,
+    choose_tokens,
+    choose_words,
+)
 
-RANDOM_BITS = 32
+STRATEGIES = ("token", "whole_word", "span")
+ORDER, DECISION, REPLACEMENT, EXTRA = range(4)
+"""Streams of random bits. The last one: whether a last word is taken, or how long a span is."""
+LONGEST_WORD = 8
+SPAN_END_RATE = 0.2
+LONGEST_SPAN = 10
+"""These two as in SpanBERT: spans of 3.8 words on average."""
 ROWS_AT_ONCE = 1 << 10
 """Rows whose tokens are sorted together: few enough to stay in the processor's cache."""
 
@@ -29,6 +42,10 @@ class MaskingRule:
         vocabulary_size: Number of token ids.
         special_ids: Ids that are never chosen and never stand in as random tokens.
         limit_per_row: Most masks a text, or ``None``.
+        strategy: What is chosen: ``"token"``, ``"whole_word"`` or ``"span"``, see `draw`.
+        longest_word: With ``"whole_word"``, words of more tokens count as several.
+        span_end_rate: With ``"span"``, the chance that a span ends after each of its words.
+        longest_span: With ``"span"``, most words a span.
 
     Raises:
         InputError: A rate is outside of 0 to 1, the two replacement rates sum to more than 1, or
@@ -42,8 +59,25 @@ class MaskingRule:
     vocabulary_size: int
     special_ids: tuple[int, ...]
     limit_per_row: int | None = None
+    strategy: str = "token"
+    longest_word: int = LONGEST_WORD
+    span_end_rate: float = SPAN_END_RATE
+    longest_span: int = LONGEST_SPAN
 
     def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise InputError(
+                f"Asked for masking={self.strategy!r}; known are "
+                f"{', '.join(map(repr, STRATEGIES))}."
+            )
+        for name in ("longest_word", "longest_span"):
+            if getattr(self, name) < 1:
+                raise InputError(f"Asked for {name}={getattr(self, name)!r}; give at least 1.")
+        if not 0 < self.span_end_rate <= 1:
+            raise InputError(
+                f"Asked for span_end_rate={self.span_end_rate!r}; a span must end some time. Give "
+                "a number above 0, up to 1 for spans of one word."
+            )
         rates = {
             "mask_selection_rate": self.rate,
             "mask_token_rate": self.mask_token_rate,
@@ -90,8 +124,23 @@ class MaskingRule:
         """int32: the ids a random replacement is drawn from."""
         return np.flatnonzero(~self.is_special).astype(np.int32)
 
+    @property
+    def word_limit(self) -> int:
+        """Most tokens of a whole word."""
+        return min(self.longest_word, self.limit_per_row or self.longest_word)
+
     def counts(self, maskable: np.ndarray) -> np.ndarray:
-        """How many of `maskable` tokens are masked: the rounded share, but one where possible."""
+        """How many of `maskable` tokens to mask: the rounded share, but one where possible.
+
+        Exactly so many are masked, but with ``strategy="whole_word"``, where they are the aim
+        and `most` is the bound.
+
+        Args:
+            maskable: Numbers of ordinary tokens of texts, integers of any shape.
+
+        Returns:
+            Integers of the same shape.
+        """
         if self.rate == 0:
             return np.zeros_like(maskable)
         counts = np.maximum(np.rint(self.rate * maskable).astype(maskable.dtype), 1)
@@ -99,9 +148,22 @@ class MaskingRule:
             counts = np.minimum(counts, self.limit_per_row)
         return np.minimum(counts, maskable)
 
+    def most(self, maskable: np.ndarray) -> np.ndarray:
+        """The most masks that a text of `maskable` ordinary tokens, or of fewer, can get.
+
+        Arguments and what is returned are as in `counts`. Texts packed into one row have at most
+        the sum of theirs.
+        """
+        most = self.counts(maskable)
+        if self.strategy == "whole_word":
+            most = np.where(most > 0, np.minimum(most + self.word_limit - 1, maskable), 0)
+            if self.limit_per_row is not None:
+                most = np.minimum(most, self.limit_per_row)
+        return most
+
     def slots(self, length: int) -> int:
-        """Mask slots that hold the masks of any row of up to `length` tokens; at least one."""
-        return max(1, int(self.counts(np.asarray([length]))[0]))
+        """Mask slots that hold the masks of any text of up to `length` tokens; at least one."""
+        return max(1, int(self.most(np.asarray([length]))[0]))
 
 
 @dataclass(frozen=True)
@@ -131,9 +193,24 @@ def draw(rows: TokenRows, rule: MaskingRule, seed: Sequence[int]) -> Masks:
     """Mask rows at random.
 
     Of a row's n ordinary tokens ``max(1, round(rate * n))`` are chosen, at most
-    `rule.limit_per_row`; a row of special tokens only gets no mask. What is drawn for a token is a
-    function of the seed and of the token's number in the data (`TokenRows.origins`) alone, so a
-    text's masks do not depend on the texts it stands among, on batches or on the backend.
+    `rule.limit_per_row`; a row of special tokens only gets no mask. By `rule.strategy`:
+
+    - ``"token"``: exactly so many, each token as likely as the others.
+    - ``"whole_word"``: words in random order, with all of their tokens, until so many are reached
+      (https://github.com/google-research/bert, May 2019). The word that would go beyond is taken
+      with a chance of what is left over its number of tokens, which makes so many the expected
+      number, and always where the row had no mask otherwise. A word of more than
+      `rule.longest_word` tokens counts as several. What stands in the place of a token is decided
+      token by token.
+    - ``"span"``: exactly so many, in spans of whole words (SpanBERT: Joshi et al., 2019,
+      https://arxiv.org/abs/1907.10529). A span begins at any word and has a length from a
+      geometric distribution, cut off at `rule.longest_span` and scaled to sum to 1. The last one
+      ends where the number is reached; none reaches across a special token. All tokens of a span
+      become mask tokens, or all of them random tokens, or all stay.
+
+    What is drawn for a token is a function of the seed and of the token's number in the data
+    (`TokenRows.origins`) alone, so a text's masks do not depend on the texts it stands among, on
+    batches or on the backend.
 
     Args:
         rows: The texts.
@@ -141,7 +218,8 @@ def draw(rows: TokenRows, rule: MaskingRule, seed: Sequence[int]) -> Masks:
         seed: Non-negative integers, e.g. ``(seed, epoch)``.
 
     Raises:
-        InputError: A token id is outside the vocabulary, or a seed is negative.
+        InputError: A token id is outside the vocabulary, a seed is negative, or the rows do not
+            say where words begin and the strategy needs it.
     """
     if any(part < 0 for part in seed):
         raise InputError(f"Asked for the seed {tuple(seed)}; give integers that are not negative.")
@@ -151,55 +229,60 @@ def draw(rows: TokenRows, rule: MaskingRule, seed: Sequence[int]) -> Masks:
             f"Asked to mask token ids {ids.min()} to {ids.max()}; the vocabulary has "
             f"{rule.vocabulary_size} ids, from 0. Tokenise with the tokenizer of this model."
         )
-    order, decision, replacement = (stream_key(seed, stream) for stream in range(3))
     place_bits = max(1, int(rows.lengths.max(initial=1)).bit_length())
-    at_once = min(ROWS_AT_ONCE, 1 << max(0, 64 - RANDOM_BITS - place_bits))
-    chosen = [
-        _choose(rows, rule, order, begin, min(begin + at_once, len(rows)), place_bits)
+    at_once = min(ROWS_AT_ONCE, 1 << max(0, 64 - ORDER_BITS - place_bits))
+    parts = [
+        _choose(rows, rule, seed, slice(begin, min(begin + at_once, len(rows))), place_bits)
         for begin in range(0, len(rows), at_once)
     ]
-    positions = np.concatenate([part for part, _, _ in chosen] or [np.zeros(0, np.int64)])
-    numbers = np.concatenate([part for _, part, _ in chosen] or [np.zeros(0, np.int64)])
-    counts = np.concatenate([part for _, _, part in chosen] or [np.zeros(0, np.int64)])
+    positions, numbers, deciding, counts = (
+        np.concatenate(part) if part else np.zeros(0, np.int64)
+        for part in (zip(*parts, strict=True) if parts else [()] * 4)
+    )
     labels = ids[positions]
-    share = (random_bits(decision, numbers) >> np.uint64(11)) * 2.0**-53
+    share = share_of(random_bits(stream_key(seed, DECISION), deciding))
     replaced = labels.copy()
     masked = share < rule.mask_token_rate
     replaced[masked] = rule.mask_id
     randomised = np.flatnonzero(~masked & (share < rule.mask_token_rate + rule.random_token_rate))
     if len(randomised):
-        bits = random_bits(replacement, numbers[randomised]) >> np.uint64(32)
-        replaced[randomised] = rule.ordinary[
-            (bits * np.uint64(len(rule.ordinary))) >> np.uint64(32)
-        ]
+        bits = random_bits(stream_key(seed, REPLACEMENT), numbers[randomised]) >> np.uint64(32)
+        index = (bits * np.uint64(len(rule.ordinary))) >> np.uint64(32)
+        replaced[randomised] = rule.ordinary[index]
     return Masks(positions, labels, replaced, offsets_of(counts))
 
 
 def _choose(
-    rows: TokenRows, rule: MaskingRule, key: np.uint64, begin: int, stop: int, place_bits: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flat positions of the tokens chosen in rows `begin` to `stop`, ascending; their numbers in
-    the data; and how many there are in each row.
-
-    They are the maskable tokens of each row with the smallest random bits. Row, random bits and
-    place go into one integer each, high to low, so that a plain sort groups by row, orders at
-    random and breaks ties by place: many times faster than sorting by two keys.
+    rows: TokenRows, rule: MaskingRule, seed: Sequence[int], which: slice, place_bits: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Flat positions of the tokens chosen in some rows, ascending; their numbers in the data; the
+    numbers that decide on what becomes of them; and how many there are in each row.
     """
-    offsets = rows.offsets[begin : stop + 1]
+    offsets = rows.offsets[which.start : which.stop + 1]
     first = offsets[:-1]
-    shift = np.zeros_like(first) if rows.origins is None else rows.origins[begin:stop] - first
     tokens = np.flatnonzero(~rule.is_special[rows.ids[offsets[0] : offsets[-1]]]) + offsets[0]
     before = np.searchsorted(tokens, offsets)
-    available = np.diff(before)
-    row = np.arange(stop - begin) << (RANDOM_BITS + place_bits)
-    bits = random_bits(key, tokens + np.repeat(shift, available)) >> np.uint64(64 - RANDOM_BITS)
-    bits <<= np.uint64(place_bits)
-    keys = bits.view(np.int64)
-    keys += tokens
-    keys += np.repeat(row - first, available)
-    bits.sort()
-    counts = rule.counts(available)
-    chosen = keys[places(offsets_of(counts)) + np.repeat(before[:-1], counts)]
-    positions = (chosen & ((1 << place_bits) - 1)) + np.repeat(first, counts)
-    positions.sort()
-    return positions, positions + np.repeat(shift, counts), counts
+    numbers = tokens
+    if rows.origins is not None:
+        numbers = tokens + np.repeat(rows.origins[which] - first, np.diff(before))
+    block = Block(numbers, before, place_bits)
+    counts = rule.counts(block.available)
+    order, extra = stream_key(seed, ORDER), stream_key(seed, EXTRA)
+    if rule.strategy == "token":
+        chosen = choose_tokens(block, counts, order)
+    else:
+        if rows.words is None:
+            raise InputError(
+                f"Asked for masking={rule.strategy!r}; found texts that do not say where their "
+                "words begin. Tokenise them with a MaskedLMPreprocessor of that masking."
+            )
+        apart = np.diff(tokens, prepend=-1) != 1
+        apart[before[:-1][block.available > 0]] = True
+        block = replace(block, apart=apart, begins=rows.words[tokens])
+        if rule.strategy == "whole_word":
+            chosen = choose_words(block, counts, order, extra, rule.word_limit, rule.limit_per_row)
+        else:
+            chosen = choose_spans(
+                block, counts, order, extra, rule.span_end_rate, rule.longest_span
+            )
+    return tokens[chosen.tokens], numbers[chosen.tokens], numbers[chosen.deciding], chosen.counts

@@ -224,11 +224,13 @@ def _slots(
     It depends on the lengths of texts alone, so it is the same in every round.
     """
     # Of each text two tokens at least are special, its first and its last.
-    most = rule.counts(np.maximum(np.arange(int(lengths.max()) + 1) - 2, 0))
+    most = rule.most(np.maximum(np.arange(int(lengths.max()) + 1) - 2, 0))
     if arrangement.rows is None:
         return {length: max(1, int(most[: length + 1].max())) for length in shapes}
     per_row = max(
-        np.bincount(group.rows, weights=most[lengths[group.indices]]).max() for group in arrangement
+        np.bincount(group.rows, weights=most[lengths[group.indices]]).max()
+        for group in arrangement
+        if group.rows is not None
     )
     return {shapes[-1]: max(1, int(per_row))}
 

@@ -40,3 +40,8 @@ def random_bits(key: np.uint64, numbers: np.ndarray) -> np.ndarray:
     np.right_shift(bits, LAST_SHIFT, out=shifted)
     bits ^= shifted
     return bits
+
+
+def share_of(bits: np.ndarray) -> np.ndarray:
+    """float64 of the same shape, from 0 to below 1: what 64 random bits say as a share."""
+    return (bits >> np.uint64(11)) * 2.0**-53
