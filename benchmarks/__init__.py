@@ -1,1 +1,1 @@
-"""Ours beside keras-hub and transformers, alternately on the same work: ``python -m benchmarks``."""
+"""Ours beside keras-hub and transformers, in turns on the same work: ``python -m benchmarks``."""

@@ -36,9 +36,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--whole", action="store_true",
                         help="give the slower contestants as many short lines a slice")  # fmt: skip
     parser.add_argument("--smoke", action="store_true",
-                        help="tiny sizes, one round, no verdicts: only shows that all runs")  # fmt: skip
-    parser.add_argument("--lock", type=Path, metavar="FILE",
-                        help="hold an exclusive lock on FILE in every turn")  # fmt: skip
+                        help="tiny sizes, no verdicts: only shows that all runs")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -63,7 +61,7 @@ def main() -> int:
     described = machine.describe()
     tell(f"{described}\n{versions}")
     with tempfile.TemporaryDirectory() as made:
-        runner = Runner(options.out, rounds, sizes.matrix, options.smoke, options.lock)
+        runner = Runner(options.out, rounds, sizes.matrix, options.smoke)
         try:
             backends = tuple(options.backends)
             for each in plan(rows, backends, Path(made), sizes, options.whole, options.smoke):

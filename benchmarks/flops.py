@@ -1,10 +1,10 @@
 """Floating-point operations a training step needs, counted over real tokens only.
 
-What every implementation has to do, padding and waste left out: matrix products of the layers, the two
-products of attention within each row's real tokens, and the head at the masked tokens; three times the
-forward pass (Kaplan et al., 2020, "Scaling laws for neural language models", section 2.1). Embeddings,
-normalisation, activations, dropout, FNet's Fourier transforms and the optimizer are not counted, so
-no implementation reaches the peak.
+What every implementation has to do, padding and waste left out: matrix products of the layers, the
+two products of attention within each row's real tokens, and the head at the masked tokens; three
+times the forward pass (Kaplan et al., 2020, "Scaling laws for neural language models", section
+2.1). Embeddings, normalisation, activations, dropout, FNet's Fourier transforms and the optimizer
+are not counted, so no implementation reaches the peak.
 """
 
 from __future__ import annotations

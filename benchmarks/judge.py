@@ -9,8 +9,8 @@ import numpy as np
 
 LEARNING_RATE = 5e-4
 EPSILON = 1e-10
-"""Of Adam in the adaptation that is judged. Keras and PyTorch add epsilon at different places; at their
-defaults that alone moves the loss, at this one it does not."""
+"""Of Adam in the adaptation that is judged. Keras and PyTorch add epsilon at different places; at
+their defaults that alone moves the loss, at this one it does not."""
 RATE = 0.15
 MASKED, RANDOM = 0.8, 0.1
 

@@ -56,7 +56,8 @@ def describe() -> dict[str, object]:
     memory = int(_proc("/proc/meminfo").get("MemTotal", "0 kB").split()[0]) / 2**20
     return {
         "processor": information.get("model name") or platform.processor() or platform.machine(),
-        "family and model": f"{information.get('cpu family', '?')}, {information.get('model', '?')}",
+        "family": information.get("cpu family", "?"),
+        "model": information.get("model", "?"),
         "cores": len(os.sched_getaffinity(0)),
         "memory, GiB": round(memory, 1),
         "instructions": [flag for flag in FLAGS if flag in flags],

@@ -1,9 +1,7 @@
-"""Rounds of an experiment: every contestant once in each, and the machine's peak before and after."""
+"""Rounds of an experiment: every contestant once in each, the machine's peak before and after."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +19,10 @@ class Runner:
         rounds: Rounds an experiment.
         matrix: Size of the matrices of the machine's peak.
         share: Whether a process takes one job after another, rather than one.
-        lock: File to hold a lock on in every turn.
     """
 
-    def __init__(
-        self, directory: Path, rounds: int, matrix: int, share: bool, lock: Path | None
-    ) -> None:
+    def __init__(self, directory: Path, rounds: int, matrix: int, share: bool) -> None:
         self._directory, self._rounds, self._share = directory, rounds, share
-        self._lock = lock
         self._shared: dict[Part, Contestant] = {}
         self._peak = Contestant("matmul", "torch", directory / "logs" / "matmul.log")
         self._peak.prepare("peak", {"matrix": matrix})
@@ -61,9 +55,7 @@ class Runner:
                 self._prepare(ready[part], experiment, part)
             for number, part in self._turns(experiment):
                 given = {"seed": number + 1} if experiment.seeds else {}
-                with self._alone():
-                    figures = ready[part].measure(**given)
-                self._keep(experiment, part, number, figures)
+                self._keep(experiment, part, number, ready[part].measure(**given))
             for contestant in ready.values():
                 contestant.finish()
         finally:
@@ -76,8 +68,7 @@ class Runner:
             contestant = self._start(experiment, part)
             try:
                 self._prepare(contestant, experiment, part)
-                with self._alone():
-                    figures = contestant.measure()
+                figures = contestant.measure()
             finally:
                 contestant.close()
             self._keep(experiment, part, number, figures)
@@ -86,9 +77,7 @@ class Runner:
         for part in experiment.parts:
             run_command(part)  # what it reads is in memory after that
         for number, part in self._turns(experiment):
-            with self._alone():
-                figures = run_command(part)
-            self._keep(experiment, part, number, figures)
+            self._keep(experiment, part, number, run_command(part))
 
     def _turns(self, experiment: Experiment) -> Iterator[tuple[int, Part]]:
         """Everybody once a round; who begins changes with the rounds."""
@@ -110,8 +99,7 @@ class Runner:
         return Contestant(part.library, part.backend, log)
 
     def _prepare(self, contestant: Contestant, experiment: Experiment, part: Part) -> None:
-        with self._alone(shared=True):
-            info = contestant.prepare(str(experiment.job), experiment.work_for(part))
+        info = contestant.prepare(str(experiment.job), experiment.work_for(part))
         self.prepared.append({"experiment": experiment.name, **part._asdict(), **info})
         if "warm_up" in info:
             tell(f"{experiment.name}: {part} is ready after {info['warm_up']:.1f} s")
@@ -135,18 +123,8 @@ class Runner:
         tell(f"{experiment.name}, round {number + 1}: {part}: {', '.join(shown)}")
 
     def _measure_peak(self, experiment: str, when: str) -> None:
-        with self._alone():
-            figures = self._peak.measure()
+        figures = self._peak.measure()
         self.peaks.append({"experiment": experiment, "when": when, **figures})
-
-    @contextlib.contextmanager
-    def _alone(self, shared: bool = False) -> Iterator[None]:
-        if self._lock is None:
-            yield
-            return
-        with open(self._lock, "a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-            yield
 
 
 def tell(text: str) -> None:

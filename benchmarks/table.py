@@ -112,7 +112,7 @@ def _warm_ups(prepared: list[dict[str, Any]]) -> Iterable[str]:
 def _notes(report: dict[str, Any]) -> Iterable[str]:
     padding = [m["slots_per_token"] for m in report["measurements"] if "slots_per_token" in m]
     if padding:
-        yield f"Slots a real token in our batches of `pipeline`: {statistics.median(padding):.2f}.\n"
+        yield f"Slots a token in our batches of `pipeline`: {statistics.median(padding):.2f}.\n"
     quality = [m for m in report["measurements"] if m["experiment"] == "quality"]
     if quality:
         yield "| held-out loss | seed | before | after |\n|---|---|---|---|"

@@ -93,10 +93,10 @@ class Contestant:
                 text=True,
             )
         os.close(writer)
-        self._answers = open(reader, encoding="utf-8")  # noqa: SIM115 -- closed with the process
+        self._answers = open(reader, encoding="utf-8")
 
     def prepare(self, job: str, work: dict[str, Any]) -> dict[str, Any]:
-        """Have it prepare a job. Returns what it says of itself: seconds of warming up, and so on."""
+        """Have it prepare a job. Returns what it says of itself, e.g. seconds of warming up."""
         return self._ask({"job": job, "work": work})["ready"]
 
     def measure(self, **arguments: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The work: real text, and what is made of it before anybody's clock runs.
 
 All is written to files that every contestant reads. The short lines are verses of the King James
-Bible (``tests/data``), drawn at random once. A slice of a slower contestant has fewer of them: every
-k-th by length, so that lengths are distributed alike; ``--whole`` gives all the same lines.
+Bible (``tests/data``), drawn at random once. A slice of a peer has fewer of them: every k-th by
+length, so that lengths are distributed alike; ``--whole`` gives all the same lines.
 """
 
 from __future__ import annotations

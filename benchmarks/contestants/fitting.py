@@ -11,8 +11,8 @@ from benchmarks import judge
 from benchmarks.turns import Turns
 
 EPOCHS = 100
-"""A `fit` of as many epochs as this one never ends by itself. Of 512 lines they are as many lines as
-one epoch over a corpus of fifty thousand, in case a library weighs compiling against that."""
+"""More than are ever asked for. So many epochs of 512 lines are as many lines as one over a corpus
+of fifty thousand, in case a library weighs compiling against that."""
 
 
 class Slices(keras.callbacks.Callback):

@@ -1,7 +1,7 @@
 """transformers: a plain PyTorch loop over `DataCollatorForLanguageModeling`, as its `Trainer` does.
 
-AdamW without weight decay (which is Adam), fused as in `Trainer`, no clipping of gradients. Batches are
-padded to their longest row.
+AdamW without weight decay (which is Adam), fused as in `Trainer`, no clipping of gradients. Batches
+are padded to their longest row.
 """
 
 from __future__ import annotations
