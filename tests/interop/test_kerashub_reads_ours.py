@@ -187,3 +187,15 @@ def test_minilm_stays_within_the_documented_bound_in_kerashub(
     compare(found[1], wanted[1], atol=5e-4)
     assert np.abs(found[0] - wanted[0]).mean() < 1e-3
     assert np.abs(found[0] - wanted[0]).max() > 1e-3  # or the warning were untrue
+
+
+@pytest.mark.parametrize("family", ["bert"], indirect=True)
+def test_kerashub_reads_a_preprocessor_that_masks_spans(keras_hub, make_ours, tmp_path):
+    preprocessor = make_ours().preprocessor
+    settings = {**preprocessor.get_config(), "masking": "span", "longest_span": 4}
+    type(preprocessor).from_config(settings).save_to_preset(tmp_path)
+    make_ours().backbone.save_to_preset(tmp_path)
+    theirs = keras_hub.models.MaskedLMPreprocessor.from_preset(str(tmp_path))
+    assert theirs.mask_selection_length == MASKS, "it masks tokens, as ever"
+    ours = mlmzoo.MaskedLMPreprocessor.from_preset(tmp_path)
+    assert (ours.masking, ours.longest_span) == ("span", 4)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlmzoo import models as models
     from mlmzoo.contract.records import Family as Family
     from mlmzoo.contract.records import Preset as Preset
+    from mlmzoo.data.rates import linear_rate as linear_rate
     from mlmzoo.plugins.current import list_plugins as list_plugins
     from mlmzoo.plugins.current import list_presets as list_presets
     from mlmzoo.plugins.current import refresh_plugins as refresh_plugins
@@ -34,6 +35,7 @@ _PUBLIC = {
     "Preset": "mlmzoo.contract.records:Preset",
     "Task": "mlmzoo.tasks.task:Task",
     "Tokenizer": "mlmzoo.tasks.tokenizer:Tokenizer",
+    "linear_rate": "mlmzoo.data.rates:linear_rate",
     "list_plugins": "mlmzoo.plugins.current:list_plugins",
     "list_presets": "mlmzoo.plugins.current:list_presets",
     "load_model": "mlmzoo.tasks.saving:load_model",
@@ -52,6 +54,7 @@ __all__ = [
     "Tokenizer",
     "__version__",
     "errors",
+    "linear_rate",
     "list_plugins",
     "list_presets",
     "load_model",

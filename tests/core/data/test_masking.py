@@ -119,6 +119,45 @@ def test_random_replacements_are_uniform():
     assert abs(counts - 100_000 / 95).max() < 5 * np.sqrt(100_000 / 95)
 
 
+def test_what_becomes_of_a_token_does_not_depend_on_the_order_it_was_chosen_in():
+    # Of the tokens chosen at a low rate, the first of each row in the order of choosing, as many
+    # become the mask token as of all.
+    rows = pack([list(range(5, 25))] * 20_000, start=CLS, end=SEP, limit=32)
+    few = draw(rows, rule(rate=0.01), (5, 0))
+    many = draw(rows, rule(rate=0.5), (5, 0))
+    masked = few.replaced == MASK
+    assert abs(masked.mean() - 0.8) < 5 * np.sqrt(0.8 * 0.2 / len(masked))
+    found = np.isin(few.positions, many.positions)
+    assert found.all(), "a higher rate masks the same tokens and more"
+    np.testing.assert_array_equal(
+        many.replaced[np.isin(many.positions, few.positions)], few.replaced
+    )
+
+
+def test_two_epochs_choose_independently():
+    rows = pack([list(range(5, 25))] * 5000, start=CLS, end=SEP, limit=32)
+    one, other = (draw(rows, rule(rate=0.25), (5, epoch)).positions for epoch in range(2))
+    common = len(np.intersect1d(one, other))
+    expected = 0.25**2 * 100_000
+    assert abs(common - expected) < 5 * np.sqrt(expected)
+
+
+def test_a_texts_masks_are_the_same_in_whatever_company():
+    rows = random_rows(count=500, special_share=0.1)
+    whole = draw(rows, rule(), (3, 4))
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    for indices in (shuffled, shuffled[:1], shuffled[7:19], np.arange(100, 200)):
+        taken = rows.take(indices)
+        masks = draw(taken, rule(), (3, 4))
+        for place, index in enumerate(indices):
+            assert masked_of(taken, masks, place) == masked_of(rows, whole, index)
+        again = np.argsort(indices)  # rows taken of taken rows
+        twice = taken.take(again)
+        masks = draw(twice, rule(), (3, 4))
+        for place, index in enumerate(indices[again]):
+            assert masked_of(twice, masks, place) == masked_of(rows, whole, index)
+
+
 def test_later_texts_do_not_change_the_masks_of_earlier_ones():
     rows = random_rows(count=200)
     short = rows.take(np.arange(50))
@@ -159,7 +198,7 @@ def test_masks_are_the_same_in_every_version():
     rows = pack([list(range(5, 5 + n)) for n in range(60)], start=CLS, end=SEP, limit=64)
     masks = draw(rows, rule(rate=0.5), (3, 1))
     digest = hashlib.sha256(masks.positions.tobytes() + masks.replaced.tobytes()).hexdigest()
-    assert digest[:16] == "da7ea9e011dfd62a"
+    assert digest[:16] == "42b073e03cd2dded"
 
 
 def test_no_texts_no_masks():

@@ -7,6 +7,7 @@ from keras import ops
 
 from mlmzoo import Backbone, MaskedLM, MaskedLMPreprocessor, Tokenizer
 from mlmzoo.kit.layers import PositionEmbedding, kernel_initializer, token_embedding
+from mlmzoo.kit.tokenizers.words import BEGINS
 
 SPECIALS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
 
@@ -34,6 +35,9 @@ class ToyTokenizer(Tokenizer):
             ]
             for text in texts
         ]
+
+    def _word_flags(self, token):
+        return BEGINS
 
     def _decode(self, ids):
         return " ".join(self.id_to_token(id) for id in ids)

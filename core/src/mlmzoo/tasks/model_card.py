@@ -106,6 +106,8 @@ def _results(record: Mapping[str, Any]) -> str:
         f"answering `{held['unigram_token']}`. The epoch to keep was chosen by the loss on these "
         "same texts, which flatters the model a little.",
     ]
+    if "note" in held:
+        lines += ["", held["note"]]
     return "\n".join(lines)
 
 

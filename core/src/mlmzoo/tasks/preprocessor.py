@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import keras
 import numpy as np
 
-from mlmzoo.contract.errors import InputError
+from mlmzoo.contract.errors import InputError, PresetWarning
 from mlmzoo.data.frames import frame
 from mlmzoo.data.inputs import Texts, Tokenised, read_texts
-from mlmzoo.data.masking import MaskingRule, draw
+from mlmzoo.data.masking import (
+    LONGEST_SPAN,
+    LONGEST_WORD,
+    SPAN_END_RATE,
+    MaskingRule,
+    draw,
+)
 from mlmzoo.data.rows import TokenRows, pack
+from mlmzoo.data.segments import Segmenter, word_starts
 from mlmzoo.kit.tokenizers.texts import symbolic
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.presettable import Presettable
@@ -61,15 +70,29 @@ class Preprocessor(Presettable):
                 ``"mask"`` or ``"all"``.
         """
         tokenizer = self.tokenizer
-        return pack(
+        rows = self._pack(
             tokenizer.encode(texts.first, specials),
             None if texts.second is None else tokenizer.encode(texts.second, specials),
-            start=tokenizer.start_token_id,
-            end=tokenizer.end_token_id,
-            separators=tokenizer.pair_separators,
+            tokenizer.start_token_id,
+            tokenizer.end_token_id,
+        )
+        return replace(rows, weights=texts.weights)
+
+    def _pack(
+        self,
+        first: Sequence[Sequence[int]],
+        second: Sequence[Sequence[int]] | None,
+        start: int,
+        end: int,
+    ) -> TokenRows:
+        return pack(
+            first,
+            second,
+            start=start,
+            end=end,
+            separators=self.tokenizer.pair_separators,
             limit=self.sequence_length,
             truncate=self.truncate,
-            weights=texts.weights,
         )
 
     @classmethod
@@ -117,7 +140,8 @@ class MaskedLMPreprocessor(Preprocessor):
     Masking follows BERT (Devlin et al., 2018, appendix A.1): of the tokens that are no special
     tokens a share `mask_selection_rate` is selected, exactly and at least one; of these
     `mask_token_rate` become the mask token, `random_token_rate` a random token that is no
-    special token, and the rest stay.
+    special token, and the rest stay. What is selected may also be whole words or spans of words,
+    see `masking`.
 
     Args:
         tokenizer: The `Tokenizer`.
@@ -129,6 +153,21 @@ class MaskedLMPreprocessor(Preprocessor):
         random_token_rate: Share of the selected tokens replaced by a random token.
         seed: Integer; the same seed gives the same masks on every backend. ``None`` draws one
             from NumPy's global generator, which `keras.utils.set_random_seed` seeds.
+        masking: What is selected. ``"token"``: tokens, each by itself, exactly the share asked
+            for. ``"whole_word"``: words with all their tokens, so that none is guessed from its
+            other half; the share asked for is the expected one, each token is replaced by itself.
+            ``"span"``: stretches of several words (SpanBERT: Joshi et al., 2019,
+            https://arxiv.org/abs/1907.10529), exactly the share asked for, where the tokens of a
+            span are all replaced in the same way.
+        longest_word: With ``"whole_word"``, words of more tokens count as several.
+        span_end_rate: With ``"span"``, the chance that a span ends after each of its words.
+        longest_span: With ``"span"``, most words a span.
+        segmenter: With the last two, a function from a text to the list of its words, for scripts
+            without spaces (Chinese, Japanese, Thai); in a row, these are the text again,
+            whitespace aside. By default words are those of `Tokenizer.word_starts`.
+
+    Raises:
+        InputError: A value makes no sense; a `segmenter` where words are not needed.
     """
 
     def __init__(
@@ -141,6 +180,11 @@ class MaskedLMPreprocessor(Preprocessor):
         mask_token_rate: float = 0.8,
         random_token_rate: float = 0.1,
         seed: int | None = None,
+        masking: str = "token",
+        longest_word: int = LONGEST_WORD,
+        span_end_rate: float = SPAN_END_RATE,
+        longest_span: int = LONGEST_SPAN,
+        segmenter: Segmenter | None = None,
     ) -> None:
         super().__init__(tokenizer, sequence_length, truncate)
         self.mask_selection_rate = mask_selection_rate
@@ -148,8 +192,18 @@ class MaskedLMPreprocessor(Preprocessor):
         self.mask_token_rate = mask_token_rate
         self.random_token_rate = random_token_rate
         self.seed = seed
+        self.masking = masking
+        self.longest_word = longest_word
+        self.span_end_rate = span_end_rate
+        self.longest_span = longest_span
+        self.segmenter = segmenter
         self._calls = 0
         _ = self.rule  # a bad rate is refused here, not in the middle of a training run
+        if segmenter is not None and masking == "token":
+            raise InputError(
+                "A segmenter was given, and masking='token' needs no words. Give "
+                "masking='whole_word' or 'span', or leave the segmenter out."
+            )
 
     @property
     def rule(self) -> MaskingRule:
@@ -163,7 +217,41 @@ class MaskedLMPreprocessor(Preprocessor):
             vocabulary_size=tokenizer.vocabulary_size(),
             special_ids=tuple(tokenizer.special_token_ids),
             limit_per_row=self.mask_selection_length,
+            strategy=self.masking,
+            longest_word=self.longest_word,
+            span_end_rate=self.span_end_rate,
+            longest_span=self.longest_span,
         )
+
+    def rows(self, texts: Texts, specials: str = "none") -> TokenRows:
+        """As of `Preprocessor`; where words are masked, rows say where they begin.
+
+        Raises:
+            InputError: The segmenter's words are not those of a text.
+        """
+        if self.masking == "token" or specials != "none":  # to predict, nothing is masked
+            return super().rows(texts, specials)
+        if self.segmenter is None:
+            rows = super().rows(texts)
+            return replace(rows, words=self.tokenizer.word_starts(rows.ids))
+        first, first_starts = self._segmented(texts.first, self.segmenter)
+        second, second_starts = (
+            (None, None) if texts.second is None else self._segmented(texts.second, self.segmenter)
+        )
+        tokenizer = self.tokenizer
+        rows = self._pack(first, second, tokenizer.start_token_id, tokenizer.end_token_id)
+        # Packed in the same way, what is said of each token stays beside it.
+        words = self._pack(first_starts, second_starts, start=True, end=True).ids.astype(bool)
+        return replace(rows, weights=texts.weights, words=words)
+
+    def _segmented(
+        self, texts: Sequence[str], segmenter: Segmenter
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        ids, spans = self.tokenizer.encode_with_offsets(texts)
+        return ids, [
+            word_starts(text, segmenter, of_text).tolist()
+            for text, of_text in zip(texts, spans, strict=True)
+        ]
 
     def new_seed(self) -> int:
         """The seed of a training run: the one given, or one drawn from NumPy's generator."""
@@ -235,8 +323,36 @@ class MaskedLMPreprocessor(Preprocessor):
             return {name: value[0] for name, value in inputs.items()}, labels[0], weights[0]
         return batch
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the tokenizer's whole config included, but not the `segmenter`.
+
+        Warns:
+            PresetWarning: There is a `segmenter`: a function cannot be saved. Give it again when
+                loading.
+        """
+        return super().get_config()
+
     def settings(self) -> dict[str, Any]:
-        """Constructor arguments other than the tokenizer."""
+        """Constructor arguments other than the tokenizer and the `segmenter`.
+
+        Those that KerasHub has not are there only where they differ from its ways.
+
+        Warns:
+            PresetWarning: There is a `segmenter`.
+        """
+        if self.segmenter is not None:
+            warnings.warn(
+                "The preprocessor's segmenter is a function, which cannot be saved, so it is left "
+                "out. Give it again when loading: from_preset(…, segmenter=…).",
+                PresetWarning,
+                stacklevel=3,
+            )
+        own = {
+            "masking": (self.masking, "token"),
+            "longest_word": (self.longest_word, LONGEST_WORD),
+            "span_end_rate": (self.span_end_rate, SPAN_END_RATE),
+            "longest_span": (self.longest_span, LONGEST_SPAN),
+        }
         return {
             **super().settings(),
             "mask_selection_rate": self.mask_selection_rate,
@@ -244,6 +360,7 @@ class MaskedLMPreprocessor(Preprocessor):
             "mask_token_rate": self.mask_token_rate,
             "random_token_rate": self.random_token_rate,
             "seed": self.seed,
+            **{name: value for name, (value, usual) in own.items() if value != usual},
         }
 
 

@@ -15,6 +15,7 @@ from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
 from mlmzoo.kit.tokenizers.vocabulary import ids_of
+from mlmzoo.kit.tokenizers.words import ALONE, starts
 
 SPECIALS = ("none", "mask", "all")
 KERAS_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "config_file"}
@@ -94,6 +95,7 @@ class TokenizerBase:
         self._tokens = list(vocabulary)
         self._ids = ids_of(self._tokens, name)
         self._given_special_tokens = special_tokens
+        self._flags: np.ndarray | None = None  # made when somebody asks for words
         self._set_special_tokens(special_tokens)
 
     # Given by a subclass -------------------------------------------------------------------------
@@ -111,6 +113,10 @@ class TokenizerBase:
     def _decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens spelled out."""
         raise NotImplementedError
+
+    def _word_flags(self, token: str) -> int:
+        """What a token that is not special says of words: the flags of `words`. Optional."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where words begin.")
 
     @classmethod
     def _read_files(
@@ -206,6 +212,40 @@ class TokenizerBase:
             self.id_to_token(id)
         texts = [self._decode([id for id in row if id not in dropped]) for row in rows]
         return texts if batched else texts[0]
+
+    # Words ---------------------------------------------------------------------------------------
+
+    def word_starts(self, ids: np.ndarray) -> np.ndarray:
+        """Whether a word begins at each token.
+
+        Words are what spaces part, with punctuation and symbols as words of their own: one each,
+        unless a token holds several, and ``"don't"`` is three. What follows punctuation begins a
+        word. Bytes that are part of a character stay with the word before them, a token that is
+        nothing but a space belongs to the word behind it, and special tokens stand alone.
+        In scripts without spaces that is the whole stretch between punctuation (but each
+        character where the tokenizer parts them, as BERT's does Chinese).
+
+        Args:
+            ids: Token ids of shape ``(T,)``: of one text, or of several with special tokens
+                between them.
+
+        Returns:
+            bool of shape ``(T,)``. The first token begins a word.
+
+        Example:
+            >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+            >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "run", "!"])
+            >>> tokenizer.word_starts(tokenizer("foxes run!"))
+            array([ True, False,  True,  True])
+        """
+        if self._flags is None:
+            special = set(self.special_tokens.values())
+            self._flags = np.fromiter(
+                (ALONE if token in special else self._word_flags(token) for token in self._tokens),
+                np.uint8,
+                len(self._tokens),
+            )
+        return starts(self._flags[ids])
 
     # The vocabulary ------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from mlmzoo.kit.tokenizers import byte_level_bpe_files
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order
+from mlmzoo.kit.tokenizers.words import flags_of
 
 
 class ByteLevelBPE(LibraryTokenizer):
@@ -214,16 +215,24 @@ class ByteLevelBPE(LibraryTokenizer):
         return byte_level_bpe_files.read(files, layout, config, cls.special_tokens)
 
     def _decode(self, ids: Sequence[int]) -> str:
-        whole = {entry["content"] for entries in self._found() for entry in entries}
-        octets = byte_of()
-        data = b"".join(
-            token.encode()
-            if token in whole
-            else b"".join(octets.get(character, character.encode()) for character in token)
-            for token in map(self._tokens.__getitem__, ids)
-        )
+        data = b"".join(map(self._surface, map(self._tokens.__getitem__, ids)))
         # A sequence that was cut may end inside of a character.
         return data.decode("utf-8", "replace")
+
+    def _word_flags(self, token: str) -> int:
+        return flags_of(self._surface(token))
+
+    def _surface(self, token: str) -> bytes:
+        """The bytes of a text that a token stands for."""
+        if token in self._whole:
+            return token.encode()
+        octets = byte_of()
+        return b"".join(octets.get(character, character.encode()) for character in token)
+
+    @cached_property
+    def _whole(self) -> set[str]:
+        """Tokens that are written as they are found."""
+        return {entry["content"] for entries in self._found() for entry in entries}
 
     def _roles(self, given: Any) -> dict[str, str]:
         roles = super()._roles(given)

@@ -19,8 +19,10 @@ from mlmzoo.kit.tokenizers.unigram_text import (
     Preparation,
     characters,
     joined_bytes,
+    octet,
     split,
 )
+from mlmzoo.kit.tokenizers.words import flags_of
 
 _THREADS_FROM = 64
 """Fewer texts than this are encoded by one thread."""
@@ -343,6 +345,11 @@ class Unigram(TokenizerBase):
         if self._byte_fallback:
             text = joined_bytes(text)
         return text.removeprefix(self._prefix)
+
+    def _word_flags(self, token: str) -> int:
+        if self._byte_fallback and (byte := octet(token)):
+            return flags_of(byte)
+        return flags_of(token.replace(unigram_model.SPACE, " ").encode("utf-8"))
 
     # sentencepiece -------------------------------------------------------------------------------
 

@@ -115,6 +115,12 @@ def joined_bytes(text: str) -> str:
     return _BYTES.sub(_from_bytes, text)
 
 
+def octet(token: str) -> bytes:
+    """The byte that a token such as ``<0xC3>`` stands for; empty if it is no such token."""
+    match = _BYTES.fullmatch(token)
+    return bytes.fromhex(token[3:5]) if match and len(token) == len("<0xC3>") else b""
+
+
 def _from_bytes(match: re.Match[str]) -> str:
     return bytes.fromhex(match.group().replace("<0x", "").replace(">", "")).decode(
         "utf-8", "replace"

@@ -13,6 +13,7 @@ from mlmzoo.kit.tokenizers import wordpiece_files
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.texts import read_texts
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines
+from mlmzoo.kit.tokenizers.words import BEGINS
 
 BERT_SPECIAL_TOKENS = {
     "pad": "[PAD]",
@@ -216,14 +217,21 @@ class WordPiece(LibraryTokenizer):
         return wordpiece_files.read(files, layout, config, cls.special_tokens)
 
     def _decode(self, ids: Sequence[int]) -> str:
-        mark = self.suffix_indicator
         words: list[str] = []
         for token in map(self._tokens.__getitem__, ids):
-            if words and mark and token.startswith(mark) and len(token) > len(mark):
-                words[-1] += token[len(mark) :]
+            if words and self._continues(token):
+                words[-1] += token[len(self.suffix_indicator) :]
             else:
                 words.append(token)
         return " ".join(words)
+
+    def _continues(self, token: str) -> bool:
+        mark = self.suffix_indicator
+        return bool(mark) and token.startswith(mark) and len(token) > len(mark)
+
+    def _word_flags(self, token: str) -> int:
+        # Text is split around punctuation before it is matched, so the mark says it all.
+        return 0 if self._continues(token) else BEGINS
 
     def _roles(self, given: Any) -> dict[str, str]:
         roles = super()._roles(given)
