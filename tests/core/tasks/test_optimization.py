@@ -145,10 +145,18 @@ def test_the_schedule_is_fitted_to_the_batches_there_are(make, texts, eagerly):
     task.fit(texts, batch_size=2, epochs=2, callbacks=[FitsSchedule(training)], verbose=0)
     assert int(task.optimizer._iterations) == 12
     assert float(task.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
-    assert task.optimizer.learning_rate is not None
     schedule = task.optimizer._learning_rate
     expected = learning_rate(training, 12)
     assert [float(schedule(i)) for i in range(12)] == [float(expected(i)) for i in range(12)]
+
+
+def test_adapting_fits_the_schedule_where_the_estimate_is_wrong(make, monkeypatch):
+    import mlmzoo.tasks.adaptation as adaptation
+
+    monkeypatch.setattr(adaptation, "scheduled_adamw", lambda t, steps: scheduled_adamw(t, 99))
+    task = make()
+    adapt(task, CORPUS, Training(epochs=2, batch_size=2, held_out_share=0.2))
+    assert float(task.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])

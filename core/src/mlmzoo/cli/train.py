@@ -110,12 +110,12 @@ class _ManyFiles(click.Command):
 @click.option(
     "--masking",
     type=click.Choice(["token", "whole_word", "span"]),
-    help="What is masked as one.  [default: token]",
+    help="What is masked as one.  [default: the preset's]",
 )
 @click.option(
     "--mask-rate",
     type=click.FloatRange(min=0, max=1, min_open=True),
-    help="Share of the tokens to be predicted.  [default: 0.15]",
+    help="Share of the tokens to be predicted.  [default: the preset's]",
 )
 @click.option(
     "--dtype",
