@@ -51,6 +51,60 @@ def test_options_override_the_recipe(mlmzoo, trained, out):
     assert training["batching"] == "fixed"  # of the recipe
 
 
+def test_how_to_train_is_one_option_away(mlmzoo, trained, out):
+    args = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    args += ["--epochs", 1, "--warmup", 0.3, "--decay", "linear", "--weight-decay", 0.2]
+    args += ["--clip-norm", 2, "--accumulate", 2, "--batching", "length"]
+    args += ["--masking", "whole_word", "--mask-rate", 0.4, "--dtype", "mixed_bfloat16", "--json"]
+    done = mlmzoo(*args)
+    assert done.exit_code == 0, done.output
+    recipe = json.loads(done.stdout)["recipe"]
+    asked = {
+        "warmup_share": 0.3,
+        "decay": "linear",
+        "weight_decay": 0.2,
+        "clip_norm": 2,
+        "accumulate": 2,
+        "batching": "length",
+        "dtype": "mixed_bfloat16",
+    }
+    assert asked.items() <= recipe["training"].items()
+    assert recipe["preprocessor"] == {"masking": "whole_word", "mask_selection_rate": 0.4}
+    preprocessor = MaskedLM.from_preset(out).preprocessor
+    assert (preprocessor.masking, preprocessor.mask_selection_rate) == ("whole_word", 0.4)
+
+
+def test_a_preset_is_trained_in_the_precision_and_with_the_masks_asked_for(
+    mlmzoo, trained, out, monkeypatch
+):
+    import mlmzoo.tasks.adaptation as adaptation
+
+    seen = []
+
+    def adapt(task, texts, training, **kwargs):
+        seen.append((task.backbone.dtype_policy.name, task.preprocessor.masking, training))
+        return carry_out(task, texts, training, **kwargs)
+
+    carry_out = adaptation.adapt
+    monkeypatch.setattr(adaptation, "adapt", adapt)
+    args = ["train", trained.preset, "--data", trained.data, "--out", out, "--epochs", 1]
+    args += ["--dtype", "mixed_bfloat16", "--masking", "span", "--accumulate", 3, "--json"]
+    done = mlmzoo(*args)
+    assert done.exit_code == 0, done.output
+    ((policy, masking, training),) = seen
+    assert (policy, masking, training.accumulate) == ("mixed_bfloat16", "span", 3)
+    # What is saved is for any machine.
+    assert MaskedLM.from_preset(out).backbone.dtype_policy.name == "float32"
+
+
+def test_the_choices_are_those_there_are():
+    from mlmzoo.cli.train import command
+    from mlmzoo.data.masking import STRATEGIES
+
+    (masking,) = (option for option in command.params if option.name == "masking")
+    assert tuple(masking.type.choices) == STRATEGIES
+
+
 @pytest.fixture(scope="module")
 def adapted(trained, tmp_path_factory):
     """The toy trained on, with the table people see."""
@@ -107,6 +161,16 @@ def test_several_files_follow_one_data_option_as_a_shell_expands_a_glob():
         (["toy", "--from-scratch", "r.toml", "--data", "DATA", "--out", "OUT"], "only one"),
         (["toy", "--data", "DATA", "--out", "OUT", "--epochs", "0"], "--epochs"),
         (["toy", "--data", "DATA", "--out", "OUT", "--validation-split", "1"], "--validation"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--accumulate", "0"], "--accumulate"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--warmup", "-0.1"], "--warmup"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--warmup", "1"], "--warmup"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--weight-decay", "-1"], "--weight-decay"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--clip-norm", "-1"], "--clip-norm"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--decay", "steps"], "--decay"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--mask-rate", "0"], "--mask-rate"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--masking", "words"], "--masking"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--batching", "bucket"], "--batching"),
+        (["toy", "--data", "DATA", "--out", "OUT", "--dtype", "int8"], "--dtype"),
         (["toy", "--data", "DATA", "--out", "DATA"], "is a file"),
     ],
 )
@@ -115,6 +179,12 @@ def test_wrong_usage_of_train(mlmzoo, trained, out, args, phrase):
     done = mlmzoo("train", *(named.get(arg, arg) for arg in args))
     assert done.exit_code == 2, done.output
     assert phrase in done.stderr
+
+
+def test_a_run_too_short_for_one_update_is_refused(mlmzoo, trained, out):
+    done = mlmzoo("train", trained.preset, "--data", trained.data, "--out", out, "--accumulate", 99)
+    assert done.exit_code == 1
+    assert "accumulate=99" in done.stderr
 
 
 @pytest.mark.parametrize("what", [["no_such_preset"], ["--from-scratch", "no_such.toml"]])

@@ -14,9 +14,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.held_out import held_out_split
 from mlmzoo.tasks.model_card import model_card, write_model_card
-from mlmzoo.tasks.optimization import scheduled_adamw
 from mlmzoo.tasks.pretraining import train_from_scratch
-from mlmzoo.tasks.recipe import Training
 from mlmzoo.testing.tiny import CORPUS
 
 RECIPE = {
@@ -112,24 +110,6 @@ def test_an_argument_that_a_class_does_not_take_is_named(data, tmp_path, table):
 def test_a_run_that_diverges_says_so(data, tmp_path):
     with pytest.raises(InputError, match="learning_rate"):
         train_from_scratch(RECIPE, data, tmp_path / "out", callbacks=[reports([float("nan")] * 3)])
-
-
-def test_the_learning_rate_warms_up_and_falls_to_nothing():
-    optimizer = scheduled_adamw(Training(learning_rate=0.5, warmup_share=0.2), steps=100)
-    rates = [float(optimizer._learning_rate(step)) for step in (0, 10, 20, 60, 100)]
-    assert rates == pytest.approx([0, 0.25, 0.5, 0.25, 0], abs=1e-6)
-
-
-def test_without_warm_up_it_starts_at_the_highest():
-    optimizer = scheduled_adamw(Training(learning_rate=0.5, warmup_share=0.0), steps=100)
-    assert float(optimizer._learning_rate(0)) == pytest.approx(0.5)
-
-
-def test_biases_and_normalisations_do_not_decay(run):
-    task = MaskedLM.from_preset(run.out)
-    optimizer = scheduled_adamw(Training(), 10)
-    decaying = {w.path.split("/")[-1] for w in task.weights if optimizer._use_weight_decay(w)}
-    assert decaying == {"embeddings", "kernel"}
 
 
 def test_the_card_takes_every_figure_from_the_record(run):

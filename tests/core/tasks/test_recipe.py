@@ -37,7 +37,16 @@ def test_a_recipe_survives_a_round_trip_through_plain_data():
         ({"training": {"held_out_share": 0}}, "judged on it"),
         ({"training": {"seed": -1}}, "at least 0"),
         ({"training": {"saved_dtype": "int8"}}, "float16"),
-        ({"training": {"batching": "random"}}, "'auto', 'length' or 'fixed'"),
+        ({"training": {"batching": "random"}}, "auto, length, packed, fixed"),
+        ({"training": {"decay": "steps"}}, "cosine, linear, constant"),
+        ({"training": {"dtype": "bf16"}}, "mixed_bfloat16"),
+        ({"training": {"accumulate": 0}}, "accumulate has to be greater than 0"),
+        ({"training": {"accumulate": 2.0}}, "of type int"),
+        ({"training": {"warmup_share": -0.1}}, "warmup_share has to be at least 0"),
+        ({"training": {"warmup_share": float("nan")}}, "warmup_share has to be"),
+        ({"training": {"learning_rate": float("inf")}}, "learning_rate has to be a number"),
+        ({"training": {"weight_decay": -1}}, "weight_decay has to be at least 0"),
+        ({"training": {"clip_norm": -1.0}}, "clip_norm has to be at least 0"),
     ],
 )
 def test_what_is_wrong_is_named(change, phrase):

@@ -8,15 +8,31 @@ from typing import Any
 import click
 
 from mlmzoo.cli import options
+from mlmzoo.tasks.recipe import BATCHINGS, DECAYS
+
+share = click.FloatRange(min=0, max=1, max_open=True)
 
 OVERRIDES = {
     "epochs": "epochs",
     "batch_size": "batch_size",
     "learning_rate": "learning_rate",
+    "warmup": "warmup_share",
+    "decay": "decay",
+    "weight_decay": "weight_decay",
+    "clip_norm": "clip_norm",
+    "accumulate": "accumulate",
+    "batching": "batching",
+    "dtype": "dtype",
     "validation_split": "held_out_share",
     "seed": "seed",
 }
 """Option -> argument of `mlmzoo.tasks.recipe.Training`."""
+PREPROCESSING = {
+    "sequence_length": "sequence_length",
+    "masking": "masking",
+    "mask_rate": "mask_selection_rate",
+}
+"""Option -> argument of `mlmzoo.MaskedLMPreprocessor`."""
 
 
 class _ManyFiles(click.Command):
@@ -63,7 +79,49 @@ class _ManyFiles(click.Command):
     type=click.FloatRange(min=0, min_open=True),
     help="The highest; it warms up to it and then falls to 0.  [default: 5e-5]",
 )
+@click.option(
+    "--warmup", type=share, help="Share of the updates in which it rises.  [default: 0.1]"
+)
+@click.option(
+    "--decay", type=click.Choice(DECAYS), help="How it falls afterwards.  [default: cosine]"
+)
+@click.option(
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    help="AdamW's, of all but biases and normalisations.  [default: 0.01]",
+)
+@click.option(
+    "--clip-norm",
+    type=click.FloatRange(min=0),
+    help="Largest norm of the gradient of an update; 0 for no limit.  [default: 1]",
+)
+@click.option(
+    "--accumulate",
+    type=click.IntRange(min=1),
+    help="Batches an update: their gradients are averaged.  [default: 1]",
+)
 @click.option("--sequence-length", type=click.IntRange(min=3), help="Longest text, in tokens.")
+@click.option(
+    "--batching",
+    type=click.Choice(BATCHINGS),
+    help="Rows of similar length together, several texts a row, or all rows of one length.  "
+    "[default: auto]",
+)
+@click.option(
+    "--masking",
+    type=click.Choice(["token", "whole_word", "span"]),
+    help="What is masked as one.  [default: the preset's]",
+)
+@click.option(
+    "--mask-rate",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    help="Share of the tokens to be predicted.  [default: the preset's]",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]),
+    help="What is computed in; weights stay float32.  [default: float32]",
+)
 @click.option(
     "--validation-split",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
@@ -80,9 +138,8 @@ def command(
     data: tuple[str, ...],
     out: str,
     as_json: bool,
-    sequence_length: int | None,
     layout: str | None,
-    **numbers: Any,
+    **settings: Any,
 ) -> None:
     """Adapt PRESET to text files, or train a model from nothing as a recipe says.
 
@@ -92,15 +149,18 @@ def command(
     """
     if (preset is None) == (recipe is None):
         raise click.UsageError("Give either PRESET or --from-scratch CONFIG, and only one.")
-    given = {OVERRIDES[name]: value for name, value in numbers.items() if value is not None}
+    training, preprocessing = (
+        {table[n]: value for n, value in settings.items() if n in table and value is not None}
+        for table in (OVERRIDES, PREPROCESSING)
+    )
     if recipe is not None:
         if layout is not None:
             raise click.UsageError(
                 "--layout is for PRESET; what --from-scratch writes, `mlmzoo convert` rewrites."
             )
-        _from_scratch(recipe, data, out, as_json, sequence_length, given)
+        _from_scratch(recipe, data, out, as_json, training, preprocessing)
     else:
-        _adapt(preset, data, out, as_json, sequence_length, given, layout or "keras")
+        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras")
 
 
 def _adapt(
@@ -108,8 +168,8 @@ def _adapt(
     data: tuple[str, ...],
     out: str,
     as_json: bool,
-    sequence_length: int | None,
     given: dict[str, Any],
+    preprocessing: dict[str, Any],
     layout: str,
 ) -> None:
     from mlmzoo.data.text_files import read_lines
@@ -126,8 +186,8 @@ def _adapt(
 
     training = Training(**{"epochs": 3, "learning_rate": 5e-5, "held_out_share": 0.1, **given})
     set_seed(training.seed)
-    length: dict[str, Any] = {} if sequence_length is None else {"sequence_length": sequence_length}
-    task = MaskedLM.from_preset(preset, **length)
+    policy: dict[str, Any] = {"dtype": training.dtype} if "dtype" in given else {}
+    task = MaskedLM.from_preset(preset, **preprocessing, **policy)
     bar = ProgressBar()
     try:
         result = adapt(task, texts, training, on_epoch=bar.log, callbacks=[bar])
@@ -146,8 +206,8 @@ def _from_scratch(
     data: tuple[str, ...],
     out: str,
     as_json: bool,
-    sequence_length: int | None,
     given: dict[str, Any],
+    preprocessing: dict[str, Any],
 ) -> None:
     from dataclasses import replace
 
@@ -157,9 +217,7 @@ def _from_scratch(
     read_lines(data)  # before the backend: a wrong path is said at once
     recipe = Recipe.read(path)
     recipe = replace(recipe, training=replace(recipe.training, **given))
-    if sequence_length is not None:
-        changed = {**recipe.preprocessor, "sequence_length": sequence_length}
-        recipe = replace(recipe, preprocessor=changed)
+    recipe = replace(recipe, preprocessor={**recipe.preprocessor, **preprocessing})
 
     from mlmzoo import MaskedLM  # noqa: F401  (says in words what a missing backend is)
     from mlmzoo.cli.output import console, print_json

@@ -9,7 +9,7 @@ from typing import Any
 from mlmzoo.tasks.epoch_log import ACCURACY, Epoch, EpochLog
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
 from mlmzoo.tasks.masked_lm import MaskedLM
-from mlmzoo.tasks.optimization import scheduled_adamw
+from mlmzoo.tasks.optimization import FitsSchedule, scheduled_adamw
 from mlmzoo.tasks.recipe import Training
 
 
@@ -73,7 +73,7 @@ def adapt(
         callbacks: Further Keras callbacks.
 
     Raises:
-        InputError: There are too few texts.
+        InputError: There are too few texts, or batches for one update.
     """
     seen, held_out = held_out_split(texts, training.held_out_share, training.seed)
     steps = -(-len(seen) // training.batch_size) * training.epochs
@@ -87,7 +87,7 @@ def adapt(
         epochs=training.epochs,
         validation_data=held_out,
         batching=training.batching,
-        callbacks=[*callbacks, log],
+        callbacks=[FitsSchedule(training), *callbacks, log],
         verbose=0,
     )
     return Adaptation(

@@ -22,7 +22,7 @@ from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
 from mlmzoo.tasks.loading import constructor_arguments
 from mlmzoo.tasks.masked_lm import MaskedLM
 from mlmzoo.tasks.model_card import write_model_card
-from mlmzoo.tasks.optimization import scheduled_adamw
+from mlmzoo.tasks.optimization import FitsSchedule, scheduled_adamw
 from mlmzoo.tasks.recipe import Recipe
 from mlmzoo.tasks.seeding import set_seed
 
@@ -109,7 +109,7 @@ def train_from_scratch(
             epochs=training.epochs,
             validation_data=held_out,
             batching=training.batching,
-            callbacks=[*callbacks, log],
+            callbacks=[FitsSchedule(training), *callbacks, log],
             verbose=0,
         )
     except KeyboardInterrupt:

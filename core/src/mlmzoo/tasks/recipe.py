@@ -6,12 +6,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
 from mlmzoo.contract.errors import InputError
 
 DTYPES = ("float32", "float16", "bfloat16")
+POLICIES = (*DTYPES, "float64", "mixed_float16", "mixed_bfloat16")
+DECAYS = ("cosine", "linear", "constant")
+BATCHINGS = ("auto", "length", "packed", "fixed")
 
 
 @dataclass(frozen=True)
@@ -21,16 +25,20 @@ class Training:
     Args:
         epochs: Times round the data.
         batch_size: Texts a batch.
-        learning_rate: The highest one; it rises to it linearly, then falls to 0 along a cosine.
-        warmup_share: Share of the steps in which it rises.
+        accumulate: Batches an update: their gradients are averaged, one batch counting as much
+            as another, whatever the number of its masked tokens.
+        learning_rate: The highest one; it rises to it linearly, then falls.
+        warmup_share: Share of the updates in which it rises.
+        decay: How it falls to 0 at the end of the run: ``"cosine"`` or ``"linear"``; or
+            ``"constant"``, not at all.
         weight_decay: AdamW's; biases and normalisations are left out.
-        clip_norm: Largest global norm of a gradient; 0 for no limit.
+        clip_norm: Largest global norm of the gradient of an update; 0 for no limit.
         beta_2: AdamW's second decay rate. Low values forgive sudden changes of the gradient.
         held_out_share: Share of the texts that is never trained on, neither by the tokenizer.
         seed: Of the held-out texts, the initial weights, dropout, the masks and the order.
         dtype: Keras dtype policy, e.g. ``"mixed_bfloat16"``.
         saved_dtype: What the weights are stored in: ``"float32"``, ``"float16"``, ``"bfloat16"``.
-        batching: ``"auto"``, ``"length"`` or ``"fixed"``, see `MaskedLM.fit`.
+        batching: ``"auto"``, ``"length"``, ``"packed"`` or ``"fixed"``, see `MaskedLM.fit`.
 
     Raises:
         InputError: A value makes no sense.
@@ -38,8 +46,10 @@ class Training:
 
     epochs: int = 10
     batch_size: int = 32
+    accumulate: int = 1
     learning_rate: float = 1e-3
     warmup_share: float = 0.1
+    decay: str = "cosine"
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     beta_2: float = 0.98
@@ -58,23 +68,28 @@ class Training:
                     f"[training] {entry.name} = {value!r} was asked for; it has to be of type "
                     f"{kind.__name__}, e.g. {entry.default!r}."
                 )
-        positive = ("epochs", "batch_size", "learning_rate")
-        shares = ("warmup_share", "held_out_share", "beta_2")
-        wrong = [f"{n} has to be greater than 0" for n in positive if getattr(self, n) <= 0]
-        wrong += [
-            f"{n} has to be at least 0 and less than 1"
-            for n in shares
-            if not 0 <= getattr(self, n) < 1
-        ]
+        numbers = [e.name for e in fields(self) if not isinstance(getattr(self, e.name), str)]
+        wrong = [f"{n} has to be a number" for n in numbers if not isfinite(getattr(self, n))]
+        for name in ("epochs", "batch_size", "accumulate", "learning_rate"):
+            if getattr(self, name) <= 0:
+                wrong.append(f"{name} has to be greater than 0")
+        for name in ("warmup_share", "held_out_share", "beta_2"):
+            if not 0 <= getattr(self, name) < 1:
+                wrong.append(f"{name} has to be at least 0 and less than 1")
         if self.held_out_share == 0:
             wrong.append("held_out_share has to be greater than 0: a model is judged on it")
         for name in ("weight_decay", "clip_norm", "seed"):
             if getattr(self, name) < 0:
                 wrong.append(f"{name} has to be at least 0")
-        if self.saved_dtype not in DTYPES:
-            wrong.append(f"saved_dtype has to be one of {', '.join(DTYPES)}")
-        if self.batching not in ("auto", "length", "fixed"):
-            wrong.append("batching has to be 'auto', 'length' or 'fixed'")
+        choices = {
+            "decay": DECAYS,
+            "dtype": POLICIES,
+            "saved_dtype": DTYPES,
+            "batching": BATCHINGS,
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                wrong.append(f"{name}={getattr(self, name)!r} has to be one of {', '.join(known)}")
         if wrong:
             raise InputError(f"[training] cannot be carried out: {'; '.join(wrong)}.")
 

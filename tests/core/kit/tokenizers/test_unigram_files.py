@@ -373,19 +373,32 @@ def test_the_way_of_transformers_5_24_gives_the_same_tokens(protos, tmp_path):
     assert read.encode(SPACED, "all") == tokenizer.encode(SPACED, "all")
 
 
-def test_symbols_of_the_user_come_back_from_a_split(tmp_path):
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_symbols_of_the_user_come_back_from_a_split(kind, tmp_path):
     symbols = ["ck--", "|", "\\", "é"]
     texts = [*SPACED, "the quick--fox | the \\ Naïvé qui--ck--"]
-    tokenizer = of_type("unigram", vocab_size=100, user_defined_symbols=symbols)
+    tokenizer = of_type(kind, vocab_size=100, user_defined_symbols=symbols)
 
     def change(data):
         as_transformers_5_24(data, symbols)
         data["added_tokens"] = [t for t in data["added_tokens"] if t["content"] not in symbols]
-        for entry in data["model"]["vocab"]:
-            entry[1] = 0.0 if entry[0] in symbols else entry[1]
+        if kind == "unigram":
+            for entry in data["model"]["vocab"]:
+                entry[1] = 0.0 if entry[0] in symbols else entry[1]
 
     read = Shifted.from_files(changed(tmp_path, tokenizer, change), "transformers")
     assert read.encode(texts) == tokenizer.encode(texts)
+
+
+@pytest.mark.parametrize("scheme", ["never", "first"])
+def test_two_marks_before_a_text_are_refused_where_none_is_put_there(scheme, protos, tmp_path):
+    def change(data):
+        as_transformers_5_24(data)
+        data["pre_tokenizer"]["pretokenizers"][0]["prepend_scheme"] = scheme
+
+    files = changed(tmp_path, Shifted(protos[Shifted]), change)
+    with pytest.raises(UnsupportedSettingError, match=f"prefix.*prepend_scheme={scheme}"):
+        Shifted.from_files(files, "transformers")
 
 
 @pytest.mark.parametrize(
