@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from benchmarks.sizes import SMOKE, Sizes
 
 SHORT, VOID = 1, 2
 """Exit codes: a row falls short; the machine was not steady."""
+PAGE = "benchmarks.md"
 
 
 def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -42,6 +44,8 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     options = read_options()
+    # So that the contestants, stopped as they are, end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows = [row for row in ROWS if row.name in options.rows]
     peers = set().union(*(row.peers() for row in rows))
     parts = {
@@ -60,31 +64,39 @@ def main() -> int:
     began, start = datetime.datetime.now(datetime.UTC), time.perf_counter()
     described = machine.describe()
     tell(f"{described}\n{versions}")
+
+    def report() -> list[Comparison]:
+        """Write what there is by now."""
+        comparisons = compare(rows, runner.measurements, runner.peaks, not options.smoke)
+        found = {
+            "began": began.isoformat(timespec="seconds"),
+            "minutes": (time.perf_counter() - start) / 60,
+            "machine": described,
+            "versions": versions,
+            "smoke": options.smoke,
+            "rounds": rounds,
+            "sizes": dataclasses.asdict(sizes),
+            "void": {} if options.smoke else unsteady(runner.peaks),
+            "peaks": runner.peaks,
+            "prepared": runner.prepared,
+            "measurements": runner.measurements,
+            "comparisons": [{"ratio": c.ratio, **dataclasses.asdict(c)} for c in comparisons],
+        }
+        write(options.out, found, comparisons)
+        return comparisons
+
+    comparisons: list[Comparison] = []
     with tempfile.TemporaryDirectory() as made:
         runner = Runner(options.out, rounds, sizes.matrix, options.smoke)
         try:
             backends = tuple(options.backends)
             for each in plan(rows, backends, Path(made), sizes, options.whole, options.smoke):
                 runner.run(each)
+                comparisons = report()
         finally:
             runner.close()
-    comparisons = compare(rows, runner.measurements, runner.peaks, not options.smoke)
-    report = {
-        "began": began.isoformat(timespec="seconds"),
-        "minutes": (time.perf_counter() - start) / 60,
-        "machine": described,
-        "versions": versions,
-        "smoke": options.smoke,
-        "rounds": rounds,
-        "sizes": dataclasses.asdict(sizes),
-        "void": {} if options.smoke else unsteady(runner.peaks),
-        "peaks": runner.peaks,
-        "prepared": runner.prepared,
-        "measurements": runner.measurements,
-        "comparisons": [{"ratio": c.ratio, **dataclasses.asdict(c)} for c in comparisons],
-    }
-    write(options.out, report, comparisons)
-    if report["void"]:
+    print((options.out / PAGE).read_text(encoding="utf-8"))
+    if not options.smoke and unsteady(runner.peaks):
         return VOID
     return SHORT if any(each.passes is False for each in comparisons) else 0
 
@@ -92,12 +104,11 @@ def main() -> int:
 def write(directory: Path, report: dict, comparisons: list[Comparison]) -> None:
     """The table, the measurements, the picture."""
     page = table.page(report, comparisons)
-    (directory / "benchmarks.md").write_text(page, encoding="utf-8")
+    (directory / PAGE).write_text(page, encoding="utf-8")
     (directory / "benchmarks.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     title = f"{report['machine']['processor']}, {report['machine']['cores']} cores"
     smoke = " (smoke test: figures mean nothing)" if report["smoke"] else ""
     chart.draw(directory / "benchmarks.png", comparisons, title + smoke)
-    print(page)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,9 @@ def draw(path: Path, comparisons: list[Comparison], title: str) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axvline(1, color="black", lw=0.8)
     axes.set_xlabel(
-        "ours over the peer's: lines a second, or (load, start-up, quality) seconds, bytes, loss; "
-        "a thick mark is what is asked"
+        "ours over the peer's: lines a second; seconds, bytes or loss where ≤ is asked "
+        "(thick mark)",
+        fontsize=8,
     )
     axes.set_title(title, fontsize=10, loc="left")
     for side in ("top", "right", "left"):

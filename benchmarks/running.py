@@ -49,9 +49,9 @@ class Runner:
     def _run_prepared(self, experiment: Experiment) -> None:
         ready: dict[Part, Contestant] = {}
         try:
-            for part in experiment.parts:
-                # Known before it is ready, so that it ends with the others if it fails.
+            for part in experiment.parts:  # all at once: they begin with their imports
                 ready[part] = self._contestant(experiment, part)
+            for part in experiment.parts:
                 self._prepare(ready[part], experiment, part)
             for number, part in self._turns(experiment):
                 given = {"seed": number + 1} if experiment.seeds else {}

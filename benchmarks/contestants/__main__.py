@@ -12,8 +12,8 @@ def main() -> None:
     library, descriptor = sys.argv[1:]
     with open(int(descriptor), "w", encoding="utf-8") as writer:
         turns = Turns(sys.stdin, writer)
+        module = importlib.import_module(f"benchmarks.contestants.{library}")
         while (order := turns.next_order()) is not None:
-            module = importlib.import_module(f"benchmarks.contestants.{library}")
             getattr(module, order["job"])(turns, order["work"])
             turns.done()
 
