@@ -1,5 +1,10 @@
 """Variables are written and read a few rows at a time."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import ml_dtypes
 import numpy as np
@@ -41,6 +46,38 @@ def test_a_scalar_is_written_whole():
     variable = keras.Variable(np.float32(0))
     VariableTarget(variable).assign(0, np.float32(3))
     assert keras.ops.convert_to_numpy(variable) == 3
+
+
+MEASURED = """
+import keras, numpy as np
+from mlmzoo.kit.variables import VariableTarget
+
+def memory():
+    with open("/proc/self/status") as status:
+        return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
+
+def filled(rows, block):
+    variable = keras.Variable(shape=(rows, 1024), initializer="zeros")
+    for start in range(0, rows, len(block)):
+        VariableTarget(variable).assign(start, block)
+    return variable
+
+block = np.ones((1024, 1024), "float32")
+filled(4096, block)  # a program that JAX compiles takes memory, too
+before = memory()
+variable = filled(102400, block)
+print((memory() - before) / 400)  # before anything reads the variable
+assert (keras.ops.convert_to_numpy(variable) == 1).all()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the peak")
+def test_writing_rows_never_holds_the_variable_twice():
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], capture_output=True, text=True, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0.9 < float(done.stdout) < 1.5  # of 400 MiB; blocks are of 4
 
 
 def test_written_variables_are_what_a_model_computes_with():

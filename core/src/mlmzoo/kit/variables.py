@@ -24,7 +24,10 @@ class VariableTarget:
         self.shape = tuple(int(n) for n in variable.shape)
 
     def assign(self, start: int, block: np.ndarray) -> None:
-        """Write `block` at rows ``start : start + len(block)`` of axis 0."""
+        """Write `block` at rows ``start : start + len(block)`` of axis 0.
+
+        The variable may go on using the block's own memory, as JAX does: do not change it later.
+        """
         # The backends disagree on what NumPy's bfloat16 is; all of them take float32.
         block = np.asarray(block, dtype="float32")
         if block.shape == self.shape:
@@ -36,8 +39,17 @@ class VariableTarget:
 def _write_rows(variable: keras.Variable, start: int, block: np.ndarray) -> None:
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        rows = variable.value[start : start + len(block)]
-        rows.assign(keras.ops.cast(block, variable.dtype))
+        import tensorflow as tf
+
+        # Not `value[start:stop].assign`: to slice is to read, and what was read is kept as it
+        # was by copying the whole variable.
+        tf.raw_ops.ResourceStridedSliceAssign(
+            ref=variable.value.handle,
+            begin=[start],
+            end=[start + len(block)],
+            strides=[1],
+            value=keras.ops.cast(block, variable.dtype),
+        )
     elif backend == "jax":
         variable.assign(_jax_update()(variable.value, block, start))
     elif backend == "torch":

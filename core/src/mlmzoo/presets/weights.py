@@ -33,8 +33,12 @@ With ``H`` heads of width ``d``: ``"heads_last"`` makes ``(D, H*d)`` to ``(D, H,
 ``(H*d,)`` to ``(H, d)``, ``"heads_first"`` makes ``(H*d, D)`` to ``(H, d, D)``.
 """
 
-BLOCK_BYTES = 16 * 2**20
-"""Size of a row block: large enough for the disk, small beside any model."""
+BLOCK_BYTES = 4 * 2**20
+"""Size of a row block: large enough for the disk, and several of them, as a backend that works
+behind Python's back holds, are small beside any model."""
+
+BLOCKS_READ_WHOLE = 4
+"""A tensor of up to so many blocks is read and assigned whole, which needs no writing in place."""
 
 WHOLE_BYTES = 64 * 2**20
 """A transposed tensor up to this size is read whole; its rows lie scattered in the file."""
@@ -305,7 +309,8 @@ def _blocks(
     size = math.prod(shape) * itemsize
     # Blocks of rows can be read where the rows of our variable are those of the file.
     aligned = bool(shape) and tensors.shape(name)[0] == shape[0] + skipped and not transposed
-    if size <= BLOCK_BYTES or not (aligned or (transposed and size > WHOLE_BYTES)):
+    small = BLOCKS_READ_WHOLE * BLOCK_BYTES
+    if size <= small or not (aligned or (transposed and size > WHOLE_BYTES)):
         whole = tensors.read(name, skipped)
         yield 0, whole.T if transposed else whole.reshape(shape)
         return

@@ -77,6 +77,20 @@ def test_names_shapes_dtypes_and_rows_are_those_written(tmp_path, reader, write)
                 np.testing.assert_array_equal(tensors.read(name, 3, 99), value[3:])
 
 
+def test_what_was_read_from_a_torch_file_does_not_change_with_the_file(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    ones = np.ones((8, 1024), np.float32)
+    write_torch(path, {"a": ones})
+    with TorchFile(path) as tensors:
+        whole, part = tensors.read("a"), tensors.read("a", 2, 4)
+        # In place, as a mapped file would show it; another file of that name it would not.
+        with path.open("r+b") as file:
+            file.seek(path.read_bytes().find(ones.tobytes()))
+            file.write(np.zeros_like(ones).tobytes())
+        np.testing.assert_array_equal(whole, ones)
+        np.testing.assert_array_equal(part, ones[2:4])
+
+
 def raw(header, data=b"\0" * 24):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data

@@ -72,7 +72,11 @@ class TorchFile(TensorFile):
         import torch
 
         tensor = self._tensors[name].detach()
-        block = (tensor[start:stop] if tensor.ndim else tensor).contiguous()
+        # A copy: the file is mapped, and a variable that took over its memory (JAX) would change
+        # when the file does.
+        block = (tensor[start:stop] if tensor.ndim else tensor).clone(
+            memory_format=torch.contiguous_format
+        )
         if block.dtype == torch.bfloat16:
             return np.asarray(block.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
         return np.asarray(block.numpy())
