@@ -97,11 +97,20 @@ def test_batches_of_what_is_tokenised_are_refused(make):
         make().batches({"token_ids": np.ones((2, 3), "int32")})
 
 
-def test_packing_needs_an_attention_mask(make, monkeypatch):
+def test_a_family_that_would_mix_packed_texts_is_not_packed(make, monkeypatch):
     task = make()
-    monkeypatch.setattr(type(task.backbone), "input", {"token_ids": None})
-    with pytest.raises(InputError, match=r"batching='packed'.*no attention mask"):
+    monkeypatch.setattr(type(task.preprocessor), "batching", "length")
+    with pytest.raises(InputError, match=r"batching='packed'.*would be mixed.*'length' or 'auto'"):
         task.fit(TEXTS, batching="packed")
+    shapes = {x["padding_mask"].max() for x, _, _ in task.batches(TEXTS).epoch()}
+    assert shapes == {1}
+
+
+def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
+    task = make(sequence_length=24)
+    for compiled, mode in ((True, "packed"), (False, "length")):
+        monkeypatch.setattr(task, "_compiles_shapes", lambda compiled=compiled: compiled)
+        assert task.batches(TEXTS)._mode == mode
 
 
 def test_a_schedule_of_the_masking_rate_reaches_the_masks(make, texts):

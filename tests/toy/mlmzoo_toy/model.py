@@ -119,6 +119,7 @@ class ToyBackbone(Backbone):
 class ToyMaskedLMPreprocessor(MaskedLMPreprocessor):
     """Without segments."""
 
+    batching = "packed"
     segments = False
 
 

@@ -42,8 +42,9 @@ class Preprocessor(Presettable):
     segments = True
     """Whether the family's backbone takes ``segment_ids``."""
     batching = "length"
-    """How the family makes batches unless told otherwise, see `mlmzoo.MaskedLM.fit`. One without
-    an attention mask, whose answers depend on the padding, says ``"fixed"``."""
+    """How the family's rows can be made, see `mlmzoo.MaskedLM.fit`. A family that reads the numbers
+    of texts in ``padding_mask`` says ``"packed"``: any way will do, and the quickest is taken. One
+    without an attention mask, whose answers depend on the padding, says ``"fixed"``."""
 
     def __init__(
         self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"

@@ -100,10 +100,10 @@ class FamilyConformance:
 
         Troubleshooting: ``padding_mask`` holds the number of the text (1, 2, …), or 0 for padding.
         Take who attends to whom from `mlmzoo.kit.layers.visible_tokens`, and positions, where
-        they are absolute, from `positions_in_text`.
+        they are absolute, from `positions_in_text`. A family that cannot does not say
+        ``batching = "packed"`` in its preprocessor.
         """
-        if "padding_mask" not in task.backbone.input:
-            assert task.preprocessor.batching == "fixed"
+        if task.preprocessor.batching != "packed":
             return
         names = task.backbone.input
         rows = {name: x for name, x in _tokens(task, CORPUS[:3], 14).items() if name in names}

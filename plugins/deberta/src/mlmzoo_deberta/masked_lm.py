@@ -6,6 +6,7 @@ from mlmzoo import MaskedLM, MaskedLMPreprocessor
 class DebertaV3MaskedLMPreprocessor(MaskedLMPreprocessor):
     """Raw text to masked rows: ``[CLS] text [SEP]``, or ``[CLS] first [SEP] second [SEP]``."""
 
+    batching = "packed"
     segments = False
 
 

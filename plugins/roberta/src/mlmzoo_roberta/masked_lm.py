@@ -6,6 +6,7 @@ from mlmzoo import MaskedLM, MaskedLMPreprocessor
 class RobertaMaskedLMPreprocessor(MaskedLMPreprocessor):
     """Raw text to masked rows: ``<s> text </s>``, or ``<s> first </s></s> second </s>``."""
 
+    batching = "packed"
     segments = False
 
 
