@@ -28,7 +28,7 @@ def row_of(distance, size, longest):
     return int(min(max(bucket + size, 0), 2 * size - 1))
 
 
-def vectors_and_places(size, longest, length, dim=6):
+def vectors_and_numbers(size, longest, length, dim=6):
     """What the layer answers for rows of a length, and the vectors of all buckets."""
     layer = RelativePositions(dim, size, longest, layer_norm_epsilon=1e-7)
     layer.build((None, length, dim))
@@ -59,29 +59,24 @@ def test_every_distance_up_to_the_longest_row_is_told_from_its_far_ones(size, lo
 @pytest.mark.parametrize("length", [1, 18, 40])
 @pytest.mark.parametrize(("size", "longest"), [(4, 12), (8, 16), (64, 24), (32, 20), (3, 9)])
 def test_each_pair_finds_the_vector_of_its_distance(size, longest, length):
-    vectors, (queries, keys), all_vectors = vectors_and_places(size, longest, length)
-    for i in range(length):
-        for j in range(length):
-            wanted = all_vectors[row_of(i - j, size, longest)]
-            for token, place in ((i, queries[i, j]), (j, keys[i, j])):
-                row, vector = divmod(place, len(vectors))
-                assert row == token
-                np.testing.assert_allclose(vectors[vector], wanted, atol=1e-5)
+    vectors, vector_of, all_vectors = vectors_and_numbers(size, longest, length)
+    for i, j in np.ndindex(length, length):
+        wanted = all_vectors[row_of(i - j, size, longest)]
+        np.testing.assert_allclose(vectors[vector_of[i, j]], wanted, atol=1e-5)
 
 
 def test_short_rows_take_only_the_vectors_near_them():
     for length, wanted in ((1, 2), (16, 32), (40, 32)):
-        vectors, _, _ = vectors_and_places(16, 32, length)
+        vectors, _, _ = vectors_and_numbers(16, 32, length)
         assert len(vectors) == wanted
 
 
 @pytest.mark.parametrize("longest", [1, 9, 10])
 def test_rows_shorter_than_half_the_buckets_have_a_vector_for_each_distance(longest):
     """As small models have whose buckets were left at 256."""
-    vectors, (queries, _), all_vectors = vectors_and_places(16, longest, 9)
-    rows = queries % len(vectors)
+    vectors, vector_of, all_vectors = vectors_and_numbers(16, longest, 9)
     wanted = 16 + np.arange(9)[:, None] - np.arange(9)[None, :]
-    np.testing.assert_allclose(vectors[rows], all_vectors[wanted], atol=1e-5)
+    np.testing.assert_allclose(vectors[vector_of], all_vectors[wanted], atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [1, 0, -4])
@@ -92,6 +87,6 @@ def test_too_few_buckets_are_refused(size):
 
 def test_the_vectors_are_counted_in_the_models_precision():
     layer = RelativePositions(8, 4, 16, 1e-7, dtype="mixed_bfloat16")
-    vectors, places = layer(ops.zeros((1, 5, 8)))
+    vectors, vector_of = layer(ops.zeros((1, 5, 8)))
     assert keras.backend.standardize_dtype(vectors.dtype) == "bfloat16"
-    assert keras.backend.standardize_dtype(places.dtype) == "int32"
+    assert keras.backend.standardize_dtype(vector_of.dtype) == "int32"

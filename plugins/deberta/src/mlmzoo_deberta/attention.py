@@ -7,7 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlmzoo.kit.layers import dense, look_up
+from mlmzoo.kit.layers import dense, visible_tokens
+from mlmzoo_deberta.pairs import look_up
+
+attend: Any = None
+if keras.backend.backend() == "torch":
+    import torch
+
+    from mlmzoo_deberta.torch_attention import attend
 
 
 class DisentangledAttention(keras.layers.Layer):
@@ -26,7 +33,7 @@ class DisentangledAttention(keras.layers.Layer):
         dropout: Share of attention weights, and of position vectors, dropped in training.
 
     Call: hidden states ``(B, L, D)``, padding mask ``(B, L)`` (0 hides a token), and the position
-    vectors ``(R, D)`` and places ``(2, L, L)`` of `RelativePositions` ``-> (B, L, D)``.
+    vectors ``(R, D)`` and their numbers ``(L, L)`` of `RelativePositions` ``-> (B, L, D)``.
     """
 
     def __init__(self, dim: int, num_heads: int, dropout: float = 0.0, **kwargs: Any) -> None:
@@ -51,7 +58,7 @@ class DisentangledAttention(keras.layers.Layer):
         hidden: Any,
         padding_mask: Any,
         positions: Any,
-        places: Any,
+        vector_of: Any,
         training: bool | None = None,
     ) -> Any:
         query, key, value = (
@@ -64,29 +71,48 @@ class DisentangledAttention(keras.layers.Layer):
         scale = ops.cast((3 * self.head_dim) ** -0.5, query.dtype)
         query, position_query = query * scale, position_query * scale
 
-        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
-        content_to_position = ops.einsum("bqhd,rhd->bhqr", query, position_key)
-        scores = scores + look_up(_rows(content_to_position), places[0])
-        position_to_content = ops.einsum("bkhd,rhd->bhkr", key, position_query)
-        scores = scores + look_up(_rows(position_to_content), places[1])
-
-        visible = ops.not_equal(padding_mask, 0)[:, None, None, :]
-        # Far below any score, and still finite in float16.
-        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
-        weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
-        context = ops.einsum("bhqk,bkhd->bqhd", weights, value)
+        projections = (query, key, value, position_query, position_key)
+        visible = visible_tokens(padding_mask)
+        if attend is None or torch.compiler.is_compiling():
+            context = self._attend(*projections, vector_of, visible, training)
+        else:
+            context = self._attend_by_text(*projections, vector_of, visible, training)
         context = ops.reshape(context, (-1, ops.shape(hidden)[1], self.num_heads * self.head_dim))
         return self.output_projection(context)
 
     def compute_output_shape(self, hidden_shape: Any, *others: Any) -> Any:
         return hidden_shape
 
+    def _attend(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        position_query: Any,
+        position_key: Any,
+        vector_of: Any,
+        visible: Any,
+        training: bool | None,
+    ) -> Any:
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        content_to_position = ops.einsum("bqhd,rhd->bhqr", query, position_key)
+        scores = scores + look_up(content_to_position, vector_of)
+        position_to_content = ops.einsum("bkhd,rhd->bhkr", key, position_query)
+        scores = scores + look_up(position_to_content, vector_of, by_key=True)
+
+        # Far below any score, and still finite in float16.
+        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
+        weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
+        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
+
+    def _attend_by_text(self, *arguments: Any) -> Any:
+        """The same, with the kernel for PyTorch."""
+        *projections, vector_of, visible, training = arguments
+        heads_first = (x.transpose(-3, -2) for x in projections)
+        rate = self.dropout.rate if training else 0.0
+        seed = int(self.dropout.seed_generator.next().sum()) if rate else 0
+        return attend(*heads_first, vector_of, visible, rate, seed).transpose(1, 2)
+
     def _split(self, x: Any) -> Any:
         """``(..., D) -> (..., H, d)``."""
         return ops.reshape(x, (*ops.shape(x)[:-1], self.num_heads, self.head_dim))
-
-
-def _rows(table: Any) -> Any:
-    """``(B, H, L, R) -> (B, H, L * R)``, as places are counted."""
-    shape = ops.shape(table)
-    return ops.reshape(table, (-1, shape[1], shape[2] * shape[3]))

@@ -30,10 +30,10 @@ class DisentangledEncoder(TransformerEncoder):
         hidden: Any,
         padding_mask: Any,
         positions: Any,
-        places: Any,
+        vector_of: Any,
         training: bool | None = None,
     ) -> Any:
-        attended = self.attention(hidden, padding_mask, positions, places, training=training)
+        attended = self.attention(hidden, padding_mask, positions, vector_of, training=training)
         return self.after_attention(hidden, attended, training)
 
 
@@ -101,7 +101,7 @@ class DebertaV3Backbone(Backbone):
         )(hidden)
         hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
-        positions, places = RelativePositions(
+        positions, vector_of = RelativePositions(
             hidden_dim,
             bucket_size,
             max_sequence_length,
@@ -119,7 +119,7 @@ class DebertaV3Backbone(Backbone):
                 layer_norm_epsilon,
                 dtype=dtype,
                 name=f"layer_{i}",
-            )(hidden, padding_mask, positions, places)
+            )(hidden, padding_mask, positions, vector_of)
 
         super().__init__(
             inputs={"token_ids": token_ids, "padding_mask": padding_mask},

@@ -58,19 +58,14 @@ class RelativePositions(keras.layers.Layer):
     Shared by all blocks. A row of ``L`` tokens meets only the ``R <= 2 * K`` buckets nearest to
     distance 0, and only their vectors are returned.
 
-    With a table ``(L, R)`` of what each token makes of each vector, a query and a key meet twice:
-    the query's token and the key's token each make something of the vector of their distance. The
-    two places are numbers of elements of the table, counted row by row.
-
     Args:
         dim: Width ``D`` of the model.
         bucket_size: Number of buckets ``K`` in either direction.
         max_distance: Distance in tokens from which on all share the last bucket.
         layer_norm_epsilon: Added to the variance in the normalisation.
 
-    Call: hidden states ``(B, L, D)`` (only their length is read) ``->`` vectors ``(R, D)`` and
-    places ``(2, L, L)``: for the query of each row and the key of each column, the query's element
-    and the key's.
+    Call: hidden states ``(B, L, D)`` (only their length is read) ``->`` vectors ``(R, D)`` and,
+    for the query of each row and the key of each column, the number of their vector ``(L, L)``.
     """
 
     def __init__(
@@ -115,12 +110,11 @@ class RelativePositions(keras.layers.Layer):
         place = ops.arange(length, dtype="int32")
         distance = ops.clip(place[:, None] - place[None, :], -self.reach, self.reach)
         vector = ops.take(self.buckets, distance + self.reach, axis=0) + ops.shape(behind)[0]
-        starts = place * ops.shape(vectors)[0]
-        return vectors, ops.stack([starts[:, None] + vector, starts[None, :] + vector])
+        return vectors, vector
 
     def compute_output_spec(self, hidden: Any) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         length = hidden.shape[1]
         return (
             keras.KerasTensor((None, self.dim), dtype=self.compute_dtype),
-            keras.KerasTensor((2, length, length), dtype="int32"),
+            keras.KerasTensor((length, length), dtype="int32"),
         )
