@@ -11,9 +11,9 @@ import keras
 def fuse(optimizer: Any) -> None:
     """Let an Adam or AdamW of Keras update all weights with PyTorch's fused kernel.
 
-    Keras' own update takes a dozen passes over all weights and makes five copies of them, which on
-    a CPU can take as long as the rest of the step. Results, variables and config stay the same.
-    Other optimizers, and other backends, which fuse by themselves, are left as they are.
+    Keras' own update takes a dozen passes over all weights and makes copies of them on the way.
+    Results (to rounding), variables and config stay the same. Other optimizers and other backends
+    are left as they are.
 
     Args:
         optimizer: Any optimizer of Keras.

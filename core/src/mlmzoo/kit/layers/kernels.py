@@ -29,7 +29,7 @@ if BACKEND == "jax":
 
     def _keep(shape: Any, rate: float, seed: Any) -> Any:
         # A hash of an element's number: XLA fuses it with what it is for, unlike its own
-        # generators, which write their bits to memory and take six times as long.
+        # generators, which write their bits to memory first.
         first, second = seed.astype("uint32")
         key = _mix(first ^ _mix(second))
         number = lax.iota("uint32", math.prod(shape)).reshape(shape)
