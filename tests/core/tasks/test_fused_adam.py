@@ -1,4 +1,4 @@
-"""On PyTorch Adam's step is fused, and does what Keras' own does."""
+"""On TensorFlow and PyTorch Adam's step is fused, and does what Keras' own does."""
 
 import keras
 import numpy as np
@@ -6,7 +6,8 @@ import pytest
 
 from mlmzoo.tasks.fused_adam import fuse
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's kernel")
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.skipif(BACKEND == "jax", reason="XLA fuses by itself")
 
 
 def run(optimizer, steps=4, fused=False):
@@ -21,7 +22,8 @@ def run(optimizer, steps=4, fused=False):
         fuse(optimizer)
     for _ in range(steps):
         grads = [rng.normal(size=v.shape[::-1]).astype("float32") for v in variables]
-        optimizer.apply([keras.ops.convert_to_tensor(g).T.mul(1e-3) for g in grads], variables)
+        grads = [keras.ops.transpose(keras.ops.convert_to_tensor(g)) * 1e-3 for g in grads]
+        optimizer.apply(grads, variables)
     state = [*variables, *optimizer.variables]
     return [keras.ops.convert_to_numpy(v) for v in state]
 
@@ -47,12 +49,13 @@ def test_it_does_what_keras_does(make):
 
 
 def test_adam_alone_is_fused(monkeypatch):
-    import torch
-
     def refuse(*args, **kwargs):
         raise AssertionError("fused")
 
-    monkeypatch.setattr(torch, "_fused_adam_", refuse)
+    if BACKEND == "torch":
+        monkeypatch.setattr("torch._fused_adam_", refuse)
+    else:
+        monkeypatch.setattr("tensorflow.raw_ops.ResourceApplyAdam", refuse)
     with pytest.raises(AssertionError, match="fused"):
         run(keras.optimizers.Adam(0.1), fused=True)
     run(keras.optimizers.SGD(0.1), fused=True)
