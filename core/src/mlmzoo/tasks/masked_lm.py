@@ -14,6 +14,7 @@ from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.fused_adam import fuse
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
@@ -121,6 +122,7 @@ class MaskedLM(TextTraining, Task):
         if weighted_metrics == "auto":
             weighted_metrics = [TokenAccuracy()]
         super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
+        fuse(self.optimizer)
         if getattr(loss, "reduction", None) == MEAN_OVER_WEIGHTS:
             # Past Keras' attribute tracking, as Keras' own compile() does: a built model takes no
             # new state.
@@ -147,7 +149,12 @@ class MaskedLM(TextTraining, Task):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        return super().compute_loss(x, y, y_pred, _per_token(sample_weight, y), training)
+        weights = _per_token(sample_weight, y)
+        if getattr(self.loss, "reduction", None) == MEAN_OVER_WEIGHTS:
+            # The mean is over all tokens: as rows of a matrix, PyTorch takes them in place.
+            y, weights = (ops.reshape(each, (-1,)) for each in (y, weights))
+            y_pred = ops.reshape(y_pred, (-1, ops.shape(y_pred)[-1]))
+        return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

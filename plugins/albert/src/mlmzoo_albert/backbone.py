@@ -8,7 +8,7 @@ import keras
 
 from mlmzoo import Backbone
 from mlmzoo.errors import InputError
-from mlmzoo.kit.layers import TransformerEncoder, dense, embed, pooled_output
+from mlmzoo.kit.layers import Dropout, TransformerEncoder, dense, embed, pooled_output
 
 
 class AlbertBackbone(Backbone):
@@ -89,7 +89,7 @@ class AlbertBackbone(Backbone):
             num_segments=num_segments,
             dtype=dtype,
         )
-        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+        hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
         hidden = dense(hidden_dim, "embeddings_projection", dtype=dtype)(hidden)
 
         # Section 3.1, cross-layer parameter sharing.

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import TransformerEncoder, embed, pooled_output
+from mlmzoo.kit.layers import Dropout, TransformerEncoder, embed, pooled_output
 
 
 class BertBackbone(Backbone):
@@ -76,7 +76,7 @@ class BertBackbone(Backbone):
             num_segments=num_segments,
             dtype=dtype,
         )
-        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+        hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
         for i in range(num_layers):
             hidden = TransformerEncoder(

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import TransformerEncoder, embed
+from mlmzoo.kit.layers import Dropout, TransformerEncoder, embed
 
 
 class RobertaBackbone(Backbone):
@@ -71,7 +71,7 @@ class RobertaBackbone(Backbone):
             layer_norm_epsilon=layer_norm_epsilon,
             dtype=dtype,
         )
-        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+        hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
         for i in range(num_layers):
             hidden = TransformerEncoder(

@@ -2,6 +2,7 @@
 
 from mlmzoo.kit.layers.activations import ACTIVATIONS, activation
 from mlmzoo.kit.layers.attention import SelfAttention
+from mlmzoo.kit.layers.dropout import Dropout
 from mlmzoo.kit.layers.embeddings import (
     PositionEmbedding,
     embed,
@@ -21,6 +22,7 @@ from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder
 
 __all__ = [
     "ACTIVATIONS",
+    "Dropout",
     "FeedForward",
     "MaskedLMHead",
     "PositionEmbedding",

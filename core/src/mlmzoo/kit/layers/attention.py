@@ -1,4 +1,4 @@
-"""Multi-head self-attention (Vaswani et al., 2017). The one place that knows of fused kernels."""
+"""Multi-head self-attention (Vaswani et al., 2017)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mlmzoo.kit.layers.dropout import Dropout
+from mlmzoo.kit.layers.kernels import attend
 from mlmzoo.kit.layers.linear import dense
 from mlmzoo.kit.layers.packing import visible_tokens
 
@@ -30,27 +32,24 @@ class SelfAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.head_dim = dim // num_heads
-        self.rate = dropout
         self.query = dense(dim, "query", dtype=self.dtype_policy)
         self.key = dense(dim, "key", dtype=self.dtype_policy)
         self.value = dense(dim, "value", dtype=self.dtype_policy)
         self.output_projection = dense(dim, "output", dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, hidden_shape: Any, padding_mask_shape: Any = None) -> None:
         for layer in (self.query, self.key, self.value, self.output_projection):
             layer.build(hidden_shape)
 
     def call(self, hidden: Any, padding_mask: Any, training: bool | None = None) -> Any:
-        visible = visible_tokens(padding_mask)
         query, key, value = (
             self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
         )
-        if training and self.rate > 0:
-            # The fused kernels of Keras have no dropout argument.
-            context = self._attend_with_dropout(query, key, value, visible)
-        else:
-            context = ops.dot_product_attention(query, key, value, mask=visible)
+        rate = self.dropout.rate if training else 0.0
+        visible = visible_tokens(padding_mask)
+        seed = self.dropout.seed_generator if rate else None
+        context = attend(query, key, value, visible, rate, seed)
         length = ops.shape(hidden)[1]
         context = ops.reshape(context, (-1, length, self.num_heads * self.head_dim))
         return self.output_projection(context)
@@ -60,11 +59,3 @@ class SelfAttention(keras.layers.Layer):
 
     def _split(self, x: Any) -> Any:
         return ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, self.head_dim))
-
-    def _attend_with_dropout(self, query: Any, key: Any, value: Any, visible: Any) -> Any:
-        query = query * ops.cast(self.head_dim**-0.5, query.dtype)
-        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
-        # Far below any score, and still finite in float16.
-        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
-        weights = self.dropout(ops.softmax(scores, axis=-1), training=True)
-        return ops.einsum("bhqk,bkhd->bqhd", weights, value)

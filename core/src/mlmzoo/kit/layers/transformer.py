@@ -8,6 +8,7 @@ import keras
 
 from mlmzoo.kit.layers.activations import activation as activation_named
 from mlmzoo.kit.layers.attention import SelfAttention
+from mlmzoo.kit.layers.dropout import Dropout
 from mlmzoo.kit.layers.linear import dense
 
 
@@ -80,8 +81,8 @@ class TransformerEncoder(keras.layers.Layer):
         self.feedforward_layer_norm = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=policy, name="feedforward_layer_norm"
         )
-        self.attention_dropout = keras.layers.Dropout(dropout, dtype=policy)
-        self.feedforward_dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.attention_dropout = Dropout(dropout, dtype=policy)
+        self.feedforward_dropout = Dropout(dropout, dtype=policy)
 
     def build(self, hidden_shape: Any, padding_mask_shape: Any = None) -> None:
         self.attention.build(hidden_shape, padding_mask_shape)
