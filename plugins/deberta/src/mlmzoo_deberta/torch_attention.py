@@ -130,7 +130,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _signs(rate: float, generator: Any, out: Any) -> Any:
-    """Something negative in a random share of the places, something positive elsewhere."""
+    """Negative numbers in a share of the places, drawn at random, and positive ones elsewhere."""
     # Sixteen random bits a place, four places a number: bernoulli_ takes twenty times as long.
     numbers = torch.empty(-(-out.numel() // 4), dtype=torch.int64, device=out.device)
     bits = numbers.random_(-(2**63), None, generator=generator).view(torch.int16)
