@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def bars(row: np.ndarray, left: float, top: float) -> list[str]:
     """A row of a batch: each of its texts in a colour, and its padding."""
     parts = []
     borders = np.flatnonzero(np.diff(row, prepend=-1, append=-1))
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in itertools.pairwise(borders):
         number = int(row[start])
         colour = COLOURS[(number - 1) % len(COLOURS)] if number else PADDING
         parts.append(

@@ -7,8 +7,8 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.data.batching import (
     WORTH_A_SHARE,
     by_length,
+    by_order,
     ladder,
-    ordered_groups,
     packed,
     plan,
 )
@@ -149,22 +149,21 @@ def test_the_ladder_doubles_up_to_the_limit():
     assert ladder(10) == (10,)
 
 
-@pytest.mark.parametrize("count", [0, 1, 100])
-def test_ordered_groups_lead_back_to_the_input_order(count):
+@pytest.mark.parametrize("count", [0, 1, 8, 100])
+def test_batches_in_order_hold_every_text_and_no_padding_but_within(count):
     lengths = skewed(count)
-    made, back = ordered_groups(lengths, 8, limit=128)
-    answers = [lengths[group.indices] for group in made]
-    restored = np.concatenate(answers)[back] if answers else np.zeros(0)
-    np.testing.assert_array_equal(restored, lengths)
-    assert [group.length for group in made] == sorted(group.length for group in made)
+    made = list(by_order(lengths, 8))
+    texts = [text for group in made for text in group.indices]
+    assert sorted(texts) == list(range(count))
+    assert len(made) == -(-count // 8)
+    assert [lengths[group.indices].max() for group in made] == [group.length for group in made]
+    assert (np.diff(lengths[texts]) >= 0).all()
 
 
 def test_a_few_short_rows_are_not_padded_to_the_limit():
     lengths = np.array([5, 12, 40])
     (group,) = by_length(lengths, (16, 64, 512), batch_size=8)
     assert group.length == 64
-    (group,), _ = ordered_groups(lengths[:1], batch_size=8, limit=512)
-    assert group.length == 16
 
 
 def rows_of(arrangement):

@@ -3,7 +3,7 @@
 import pytest
 
 from mlmzoo.data import pipeline
-from mlmzoo.tasks import text_training
+from mlmzoo.tasks import asking
 
 TEXTS = ["in the beginning", "and god said let there be light and there was light"] * 4
 MASKED = ["in the <mask>", "and god said let there be <mask> and there was light"]
@@ -21,7 +21,7 @@ def lengths(monkeypatch):
 
         return frame
 
-    for module in (pipeline, text_training):
+    for module in (pipeline, asking):
         monkeypatch.setattr(module, "frame", recording(module.frame))
     return seen
 

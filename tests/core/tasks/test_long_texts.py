@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mlmzoo.errors import InputError
+from mlmzoo.tasks import text_training
 
 LONG = " ".join(["in the beginning god created the heaven and the earth"] * 5)
 TEXTS = ["in the beginning", LONG, "and god said"]
@@ -109,7 +110,9 @@ def test_a_family_that_would_mix_packed_texts_is_not_packed(make, monkeypatch):
 def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
     task = make(sequence_length=24)
     for compiled, mode in ((True, "packed"), (False, "length")):
-        monkeypatch.setattr(task, "_compiles_shapes", lambda compiled=compiled: compiled)
+        monkeypatch.setattr(
+            text_training, "compiles_every_shape", lambda task, compiled=compiled: compiled
+        )
         assert task.batches(TEXTS)._mode == mode
 
 

@@ -74,17 +74,6 @@ class Arrangement:
         return map(self.__getitem__, range(len(self)))
 
 
-class OrderedGroups(NamedTuple):
-    """Groups for inference, and the way back.
-
-    ``np.concatenate([answer(group) for group in groups])[back]`` is in input order, where each
-    answer has one row for each of its group's indices.
-    """
-
-    groups: list[Group]
-    back: np.ndarray
-
-
 def plan(
     lengths: np.ndarray,
     batch_size: int,
@@ -291,19 +280,20 @@ def _best_fit(histogram: np.ndarray, length: int, dtype: np.dtype) -> np.ndarray
     return result
 
 
-def ordered_groups(
-    lengths: np.ndarray, batch_size: int, shapes: Sequence[int] | None = None, limit: int = 512
-) -> OrderedGroups:
-    """Groups for inference: short to long, with the way back to the input order.
+def by_order(lengths: np.ndarray, batch_size: int) -> Arrangement:
+    """Put texts into batches in the order of their lengths, each as long as its longest text.
+
+    For inference where a length costs nothing: no other way leaves less padding.
 
     Args:
-        lengths: Tokens in each row, shape ``(N,)``.
+        lengths: Tokens in each text, shape ``(N,)``.
         batch_size: Rows a batch.
-        shapes: Ascending lengths; by default those of ``ladder(limit)``.
-        limit: Most tokens a row, where `shapes` is not given.
     """
-    made = by_length(lengths, ladder(limit) if shapes is None else shapes, batch_size)
-    return OrderedGroups(list(made), np.argsort(made.texts))
+    _check_batch_size(batch_size)
+    texts = np.argsort(lengths, kind="stable")
+    begins = np.arange(0, len(texts) + batch_size, batch_size).clip(max=len(texts))
+    begins = begins[: -(-len(texts) // batch_size) + 1]
+    return Arrangement(texts, begins, np.asarray(lengths)[texts[begins[1:] - 1]])
 
 
 def _homes(lengths: np.ndarray, shapes: Sequence[int]) -> np.ndarray:

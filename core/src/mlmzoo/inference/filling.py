@@ -73,33 +73,40 @@ class FilledText:
         return asdict(self)
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Log-probabilities over the last axis, in float64.
-
-    Args:
-        logits: ``(..., V)``.
-    """
-    shifted = logits.astype("float64") - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
 def best_candidates(
     logits: np.ndarray,
     top_k: int,
     id_to_token: Callable[[int], str],
     to_text: Callable[[int], str],
-) -> tuple[Candidate, ...]:
-    """The `top_k` most probable tokens, equal ones in the order of their ids.
+) -> list[tuple[Candidate, ...]]:
+    """The `top_k` most probable tokens at each mask, equal ones in the order of their ids.
 
     Args:
-        logits: ``(V,)``.
+        logits: float32 of shape ``(T, V)``.
         top_k: How many.
         id_to_token: Spelling of an id in the vocabulary.
         to_text: Text of an id.
     """
-    probabilities = np.exp(log_softmax(logits))
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return tuple(
-        Candidate(id_to_token(int(i)), to_text(int(i)), int(i), float(probabilities[i]))
-        for i in order
-    )
+    highest = logits.max(axis=-1, keepdims=True)
+    # Thousands of small numbers: single precision is enough for each, not for their sum.
+    sums = np.exp(logits - highest).sum(axis=-1, dtype="float64")
+    found = []
+    for row, top, total in zip(logits, highest[:, 0], sums, strict=True):
+        ids = _best(row, top_k)
+        probabilities = np.exp(row[ids].astype("float64") - top) / total
+        found.append(
+            tuple(
+                Candidate(id_to_token(i), to_text(i), i, probability)
+                for i, probability in zip(ids.tolist(), probabilities.tolist(), strict=True)
+            )
+        )
+    return found
+
+
+def _best(logits: np.ndarray, top_k: int) -> np.ndarray:
+    """Ids of the `top_k` highest of ``(V,)``, without sorting all of them."""
+    ids = np.arange(len(logits))
+    if top_k < len(logits):
+        least = np.partition(logits, -top_k)[-top_k]
+        ids = np.flatnonzero(logits >= least)  # more than top_k where some are equal
+    return ids[np.argsort(-logits[ids], kind="stable")][:top_k]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import islice
 from typing import Any, overload
 
 import keras
@@ -13,12 +15,13 @@ from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
 from mlmzoo.kit.layers import MaskedLMHead
+from mlmzoo.tasks.asking import logits_at_masks, mask_tokens
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.fused_adam import fuse
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
-from mlmzoo.tasks.text_training import TextTraining, mask_tokens
+from mlmzoo.tasks.text_training import TextTraining
 
 MEAN_OVER_WEIGHTS = "mean_with_sample_weight"
 
@@ -212,22 +215,22 @@ class MaskedLM(TextTraining, Task):
         assert isinstance(read, Texts)
         rows = self.preprocessor.rows(read, specials="mask")
         self._refuse_lost_masks(given, read, rows)
-        answers = self._logits_at_masks(rows, batch_size)
-        filled = [
-            FilledText(text, self._answers(positions, logits, top_k))
-            for text, (positions, logits) in zip(given, answers, strict=True)
-        ]
+        answers = self._answers(rows, top_k, batch_size)
+        filled = [FilledText(text, masks) for text, masks in zip(given, answers, strict=True)]
         return filled[0] if single else filled
 
     def _refuse_lost_masks(self, given: list[Any], texts: Texts, rows: TokenRows) -> None:
         """Refuse a text without a mask, or with one that the sequence length cuts off."""
         preprocessor = self.preprocessor
         tokenizer, mask = preprocessor.tokenizer, preprocessor.tokenizer.mask_token
-        parts = [texts.first] if texts.second is None else [texts.first, texts.second]
-        encoded = [tokenizer.encode(part, "mask") for part in parts]
         kept = np.diff(mask_tokens(rows, tokenizer.mask_token_id).offsets)
-        for number, text in enumerate(given):
-            asked = sum(part[number].count(tokenizer.mask_token_id) for part in encoded)
+        # Nothing can have been cut off a row that is not full.
+        full = rows.lengths >= preprocessor.sequence_length
+        for number in np.flatnonzero(full | (kept == 0)):
+            text = given[number]
+            parts = [part[number] for part in (texts.first, texts.second) if part is not None]
+            encoded = tokenizer.encode(parts, "mask")
+            asked = sum(ids.count(tokenizer.mask_token_id) for ids in encoded)
             if not asked:
                 raise NoMaskError(
                     f"A text to be filled has no {mask}: {_shorten(text)!r}. "
@@ -241,18 +244,17 @@ class MaskedLM(TextTraining, Task):
                 )
 
     def _answers(
-        self, positions: np.ndarray, logits: np.ndarray, top_k: int
-    ) -> tuple[MaskAnswer, ...]:
+        self, rows: TokenRows, top_k: int, batch_size: int
+    ) -> list[tuple[MaskAnswer, ...]]:
         tokenizer = self.preprocessor.tokenizer
-        return tuple(
-            MaskAnswer(
-                int(position),
-                best_candidates(
-                    row, top_k, tokenizer.id_to_token, lambda i: tokenizer.detokenize([i])
-                ),
-            )
-            for position, row in zip(positions, logits, strict=True)
-        )
+        to_text = cache(lambda id: tokenizer.detokenize([id]))  # most come up again and again
+        answers: list[Any] = [None] * len(rows)
+        for asked in logits_at_masks(self, rows, batch_size):
+            best = best_candidates(asked.logits, top_k, tokenizer.id_to_token, to_text)
+            each = iter(map(MaskAnswer, asked.positions.tolist(), best))
+            for row, count in zip(asked.rows, asked.counts, strict=True):
+                answers[row] = tuple(islice(each, count))
+        return answers
 
     def _refuse_random_head(self, what: str) -> None:
         if self.head_state == "random":

@@ -12,13 +12,12 @@ import keras
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.batching import ordered_groups
-from mlmzoo.data.frames import frame
 from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
-from mlmzoo.data.masking import Masks
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
-from mlmzoo.data.rows import TokenRows, offsets_of
+from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
+from mlmzoo.tasks.asking import logits_at_masks
+from mlmzoo.tasks.compiling import compiles_every_shape
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
@@ -227,7 +226,12 @@ class TextTraining(keras.Model):
                 texts.x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
             )
         rows = spool(texts.chunks, partial(self.preprocessor.rows, specials="mask"))
-        return [logits for _, logits in self._logits_at_masks(rows, batch_size or BATCH_SIZE)]
+        answers: list[Any] = [None] * len(rows)
+        for asked in logits_at_masks(self, rows, batch_size or BATCH_SIZE):
+            parts = np.split(asked.logits, np.cumsum(asked.counts)[:-1])
+            for row, logits in zip(asked.rows, parts, strict=True):
+                answers[row] = logits
+        return answers
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """See `keras.Model.train_on_batch`; takes tokenised input."""
@@ -312,7 +316,7 @@ class TextTraining(keras.Model):
     def _batches(
         self, rows: TokenRows, batch_size: int, batching: str, **options: Any
     ) -> MaskedBatches:
-        preprocessor, compiled = self.preprocessor, self._compiles_shapes()
+        preprocessor, compiled = self.preprocessor, compiles_every_shape(self)
         possible = preprocessor.batching
         if batching == "packed" and possible != "packed":
             raise InputError(
@@ -333,11 +337,6 @@ class TextTraining(keras.Model):
             **options,
         )
 
-    def _compiles_shapes(self) -> bool:
-        """Whether each new shape of a batch costs a compilation."""
-        on_jax = keras.backend.backend() == "jax"
-        return not self.run_eagerly and (on_jax or bool(self.jit_compile))
-
     def _fixed_batches(self, rows: TokenRows, batch_size: int, batching: str) -> MaskedBatches:
         return self._batches(
             rows, batch_size, batching, seed=EVALUATION_SEED, shuffle=False, remask=False
@@ -354,33 +353,6 @@ class TextTraining(keras.Model):
             size = batch_size or texts.batch_size or BATCH_SIZE
             data = self._rows(texts, long_texts)
         return for_keras(self._fixed_batches(data, size, batching))
-
-    def _logits_at_masks(
-        self, rows: TokenRows, batch_size: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each row the positions of its masks ``(m,)`` and the logits there ``(m, V)``."""
-        preprocessor = self.preprocessor
-        masks = mask_tokens(rows, preprocessor.tokenizer.mask_token_id)
-        answers: list[Any] = [None] * len(rows)
-        limit = preprocessor.sequence_length
-        shapes = (limit,) if preprocessor.batching == "fixed" else None
-        grouped = ordered_groups(rows.lengths, batch_size, shapes, limit)
-        for indices, length, _ in grouped.groups:
-            counts = np.diff(masks.offsets)[indices]
-            inputs, _, _ = frame(
-                rows,
-                masks,
-                length,
-                _power_of_two(int(counts.max())),
-                pad_id=preprocessor.tokenizer.pad_token_id,
-                segments=preprocessor.segments,
-                indices=indices,
-                batch_size=min(batch_size, _power_of_two(len(indices))),
-            )
-            logits = np.asarray(self.predict_on_batch(inputs), dtype="float32")
-            for i, (row, count) in enumerate(zip(indices, counts, strict=True)):
-                answers[row] = (inputs["mask_positions"][i, :count], logits[i, :count])
-        return answers
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
         # Set by `BackupAndRestore`; Keras would begin every later run at that epoch, too.
@@ -415,20 +387,6 @@ class _MarksTrainedHead(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.model._head_was_trained()
-
-
-def mask_tokens(rows: TokenRows, mask_id: int) -> Masks:
-    """The mask tokens that stand in the rows, as masks to be answered."""
-    found = rows.ids == mask_id
-    positions = np.flatnonzero(found)
-    before = offsets_of(found)
-    ids = rows.ids[positions]
-    return Masks(positions, ids, ids, before[rows.offsets])
-
-
-def _power_of_two(n: int) -> int:
-    """The next power of two, so that few shapes are compiled."""
-    return 1 << max(0, n - 1).bit_length()
 
 
 def _split(rows: TokenRows, share: float) -> tuple[TokenRows, TokenRows]:
