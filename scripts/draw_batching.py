@@ -1,6 +1,6 @@
 """Draw `docs/images/batching.svg`: the same verses in batches made in each of the ways.
 
-    python scripts/draw_batching.py
+python scripts/draw_batching.py
 """
 
 from __future__ import annotations
