@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlmzoo.kit.layers import dense, visible_tokens
+from mlmzoo.kit.layers import Dropout, dense, visible_tokens
 from mlmzoo_deberta.pairs import look_up
 
 attend: Any = None
@@ -44,10 +44,8 @@ class DisentangledAttention(keras.layers.Layer):
         self.key = dense(dim, "key", dtype=self.dtype_policy)
         self.value = dense(dim, "value", dtype=self.dtype_policy)
         self.output_projection = dense(dim, "output", dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
-        self.position_dropout = keras.layers.Dropout(
-            dropout, dtype=self.dtype_policy, name="position_dropout"
-        )
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.position_dropout = Dropout(dropout, dtype=self.dtype_policy, name="position_dropout")
 
     def build(self, hidden_shape: Any, *others: Any) -> None:
         for layer in (self.query, self.key, self.value, self.output_projection):

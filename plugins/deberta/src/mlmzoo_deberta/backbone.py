@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import TransformerEncoder, token_embedding
+from mlmzoo.kit.layers import Dropout, TransformerEncoder, token_embedding
 from mlmzoo_deberta.attention import DisentangledAttention
 from mlmzoo_deberta.relative_positions import RelativePositions
 
@@ -99,7 +99,7 @@ class DebertaV3Backbone(Backbone):
         hidden = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=dtype, name="embeddings_layer_norm"
         )(hidden)
-        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+        hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
         positions, vector_of = RelativePositions(
             hidden_dim,

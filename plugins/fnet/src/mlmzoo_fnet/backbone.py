@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from mlmzoo import Backbone
-from mlmzoo.kit.layers import FeedForward, dense, embed, pooled_output
+from mlmzoo.kit.layers import Dropout, FeedForward, dense, embed, pooled_output
 from mlmzoo_fnet.fourier import mix
 
 
@@ -46,7 +46,7 @@ class FourierEncoder(keras.layers.Layer):
         self.feedforward_layer_norm = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=policy, name="feedforward_layer_norm"
         )
-        self.feedforward_dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.feedforward_dropout = Dropout(dropout, dtype=policy)
 
     def build(self, hidden_shape: Any) -> None:
         self.mixing_layer_norm.build(hidden_shape)
@@ -127,7 +127,7 @@ class FNetBackbone(Backbone):
             dtype=dtype,
         )
         hidden = dense(hidden_dim, "embeddings_projection", dtype=dtype)(hidden)
-        hidden = keras.layers.Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
+        hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
         for i in range(num_layers):
             hidden = FourierEncoder(

@@ -15,7 +15,6 @@ from mlmzoo.kit.layers.initializers import (
     skip_initialization,
 )
 from mlmzoo.kit.layers.linear import dense, pooled_output
-from mlmzoo.kit.layers.lookup import look_up
 from mlmzoo.kit.layers.masked_lm_head import MaskedLMHead
 from mlmzoo.kit.layers.packing import positions_in_text, visible_tokens
 from mlmzoo.kit.layers.transformer import FeedForward, TransformerEncoder
@@ -33,7 +32,6 @@ __all__ = [
     "embed",
     "fresh_values",
     "kernel_initializer",
-    "look_up",
     "pooled_output",
     "positions_in_text",
     "segment_embedding",
