@@ -288,6 +288,12 @@ def test_where_nothing_is_compiled_rows_are_hardly_padded():
     assert len(compiled.shapes) < len(free.shapes)
 
 
+@pytest.mark.parametrize("mode", ["length", "packed"])
+def test_where_nothing_is_compiled_no_slot_is_empty_in_every_row(mode):
+    for _, _, weight in batches(shapes=None, compiled=False, mode=mode).epoch():
+        assert (weight > 0).sum(axis=1).max() == weight.shape[1]
+
+
 def test_a_schedule_says_how_much_is_masked():
     def rates(**given):
         data = batches(rate_schedule=lambda done: 0.5 - 0.4 * done, epochs=10, **given)

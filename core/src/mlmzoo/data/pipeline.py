@@ -12,7 +12,15 @@ import keras
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.batching import MAX_SHAPES, WORTH_A_SHAPE, Arrangement, by_length, packed, plan
+from mlmzoo.data.batching import (
+    MAX_SHAPES,
+    WORTH_A_SHAPE,
+    Arrangement,
+    Group,
+    by_length,
+    packed,
+    plan,
+)
 from mlmzoo.data.frames import Batch, frame
 from mlmzoo.data.masking import MaskingRule, draw
 from mlmzoo.data.rows import TokenRows
@@ -54,7 +62,9 @@ class MaskedBatches(keras.utils.PyDataset):
         initial_epoch: Epoch to start with, or a function that tells it once training begins
             (a callback may restore a later one). A resumed run gets the batches it would have got.
         shapes: Lengths to use instead of planning them.
-        compiled: Whether the model is compiled anew for each length, so that few pay.
+        compiled: Whether the model is compiled anew for each shape. If so there are few lengths,
+            each with as many mask slots as a row of it can ever need; if not, as many lengths as
+            save anything, and slots for the masks that are there.
         rate_schedule: The share of tokens to mask, from the share of the run that is done (0 to
             1), instead of that of `rule`.
 
@@ -109,7 +119,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self._len = len(first)
         self.steps_per_epoch = steps_per_epoch or self._len
         self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
-        self._slots = _slots(self.shapes, first, lengths, self._rate.highest)
+        self._slots = _slots(self.shapes, first, lengths, self._rate.highest) if compiled else None
         self._per_block = max(1, BLOCK // self.batch_size)
         self._blocks: dict[int, Future[list[Batch]]] = {}
         self._lock = Lock()
@@ -181,12 +191,15 @@ class MaskedBatches(keras.utils.PyDataset):
         masks = draw(rows, rule, (self.seed, number, MASKS))
         masked_ids = masks.apply(rows.ids)
         begins = np.cumsum([0, *(len(group.indices) for group in groups)])
+        counts = np.diff(masks.offsets)
         return [
             frame(
                 rows,
                 masks,
                 group.length,
-                self._slots[group.length],
+                self._slots[group.length]
+                if self._slots
+                else _needed(group, counts[begin : begin + len(group.indices)]),
                 pad_id=self._pad_id,
                 segments=self._segments,
                 indices=np.arange(begin, begin + len(group.indices)),
@@ -233,6 +246,12 @@ def _slots(
         if group.rows is not None
     )
     return {shapes[-1]: max(1, int(per_row))}
+
+
+def _needed(group: Group, counts: np.ndarray) -> int:
+    """Mask slots that the rows of a batch need, with so many masks in each of its texts."""
+    per_row = counts if group.rows is None else np.bincount(group.rows, weights=counts)
+    return max(1, int(per_row.max()))
 
 
 def for_keras(dataset: MaskedBatches) -> Any:
