@@ -8,7 +8,25 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.kernels import product
 from mlmzoo.kit.layers.packing import positions_in_text
+
+
+class TokenEmbedding(keras.layers.ReversibleEmbedding):
+    """`keras.layers.ReversibleEmbedding`, its way back by the kernel that suits the backend."""
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            return super().call(inputs)
+        inputs, embeddings = (
+            ops.cast(x, self.reverse_dtype)
+            for x in (inputs, ops.convert_to_tensor(self.embeddings))
+        )
+        return product(inputs, ops.transpose(embeddings))
+
+    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+        # Keras refuses subclasses, whose `call` it would replace: here that is as it should be.
+        super().quantize(mode, type_check=False, config=config)
 
 
 def token_embedding(
@@ -16,7 +34,7 @@ def token_embedding(
 ) -> keras.layers.ReversibleEmbedding:
     """The embedding a masked-LM head is tied to: ``(B, L) -> (B, L, dim)`` and back to ``V``."""
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-    return keras.layers.ReversibleEmbedding(
+    return TokenEmbedding(
         vocabulary_size,
         dim,
         tie_weights=True,

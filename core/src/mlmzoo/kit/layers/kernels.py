@@ -79,6 +79,33 @@ elif BACKEND == "torch":
             (keep,) = ctx.saved_tensors
             return (grad * ctx.scale).mul_(keep), None, None
 
+    class _Product(torch.autograd.Function):
+        # oneDNN's kernel, at twice to four times the speed of MKL's on processors of AMD. PyTorch
+        # itself takes it for bfloat16 only.
+        @staticmethod
+        def forward(ctx: Any, x: Any, matrix: Any, bias: Any) -> Any:
+            ctx.save_for_backward(x, matrix)
+            return _onednn(x, matrix.mT, bias)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            x, matrix = ctx.saved_tensors
+            to_x, to_matrix, to_bias = ctx.needs_input_grad
+            grad = grad.contiguous()
+            return (
+                _onednn(grad, matrix) if to_x else None,
+                _onednn(x.mT, grad.mT) if to_matrix else None,
+                grad.sum(0) if to_bias else None,
+            )
+
+    def _onednn(x: Any, transposed: Any, bias: Any = None) -> Any:
+        """``x @ transposed.mT + bias``."""
+        return torch.ops.mkldnn._linear_pointwise(x, transposed, bias, "none", [], "")
+
+    HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(
+        torch.ops.mkldnn, "_linear_pointwise"
+    )
+
     class _Attend(torch.autograd.Function):
         # A few rows at a time, so that scores stay in the cache; nothing of the size of the scores
         # is kept for the gradient, which computes them, and draws the same bits, once more.
@@ -124,6 +151,32 @@ elif BACKEND == "torch":
         step = max(1, 2**22 // (heads * length * length))
         for start in range(0, len(bias), step):
             yield slice(start, start + step), slice(start * heads, (start + step) * heads)
+
+
+def product(x: Any, matrix: Any, bias: Any = None) -> Any:
+    """``x @ matrix + bias``.
+
+    Args:
+        x: ``(..., D)``.
+        matrix: ``(D, N)``.
+        bias: ``(N,)`` or ``None``.
+
+    Returns:
+        ``(..., N)``.
+    """
+    if BACKEND == "torch" and HAS_ONEDNN:
+        matrix = ops.convert_to_tensor(matrix)
+        on_cpu = x.device.type == matrix.device.type == "cpu"
+        if (
+            on_cpu
+            and x.dtype == matrix.dtype == torch.float32
+            and not torch.compiler.is_compiling()
+        ):
+            bias = None if bias is None else ops.convert_to_tensor(bias)
+            found = _Product.apply(x.reshape(-1, x.shape[-1]), matrix, bias)
+            return found.view(*x.shape[:-1], matrix.shape[-1])
+    found = ops.matmul(x, matrix)
+    return found if bias is None else found + bias
 
 
 def _threshold(rate: float) -> int:

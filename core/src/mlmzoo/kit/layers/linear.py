@@ -7,6 +7,19 @@ from typing import Any
 import keras
 
 from mlmzoo.kit.layers.initializers import kernel_initializer
+from mlmzoo.kit.layers.kernels import product
+
+
+class Dense(keras.layers.Dense):
+    """`keras.layers.Dense`, by the kernel that suits the backend."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        outputs = product(inputs, self.kernel, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+        # Keras refuses subclasses, whose `call` it would replace: here that is as it should be.
+        super().quantize(mode, type_check=False, config=config)
 
 
 def dense(
@@ -20,7 +33,7 @@ def dense(
         activation: Name in `keras.activations`; none by default.
         dtype: Keras dtype or dtype policy.
     """
-    return keras.layers.Dense(
+    return Dense(
         units,
         activation=activation,
         kernel_initializer=kernel_initializer(),
