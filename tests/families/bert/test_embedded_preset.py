@@ -37,7 +37,8 @@ def parts(record):
 
 def test_the_recipe_in_the_repository_is_the_one_of_the_run(record):
     file = ROOT / f"plugins/bert/recipes/{NAME}.toml"
-    assert Recipe.read(file).to_dict() == record["recipe"]
+    # What the run did not know of yet is as it was then, by default.
+    assert Recipe.read(file) == Recipe.from_mapping(record["recipe"])
     assert tomllib.loads(file.read_text("utf-8"))["family"] == "bert"
 
 
