@@ -51,7 +51,9 @@ def _torch_step(self: Any, grads: list[Any], variables: list[Any], learning_rate
     import torch
 
     weights = [variable.value for variable in variables]
-    if any(w.device.type != "cpu" or w.dtype != torch.float32 for w in weights):
+    # torch.compile fuses by itself, and cannot compile the kernel.
+    plain = torch.compiler.is_compiling()
+    if plain or any(w.device.type != "cpu" or w.dtype != torch.float32 for w in weights):
         type(self)._parallel_update_step(self, grads, variables, learning_rate)
         return
     indices = [self._get_variable_index(variable) for variable in variables]
