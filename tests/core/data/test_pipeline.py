@@ -298,6 +298,13 @@ def test_a_schedule_says_how_much_is_masked():
     assert rates(steps_per_epoch=3)[0] > masked[0] * 0.5
 
 
+def test_the_rate_moves_within_a_short_epoch_too():
+    data = batches(rate_schedule=lambda done: 0.5 - 0.4 * done)
+    assert len(data) < 20
+    chosen = [weight.sum() / x["padding_mask"].astype(bool).sum() for x, _, weight in data.epoch()]
+    assert chosen[0] > 2 * chosen[-1]
+
+
 def test_the_thread_beside_hands_on_what_goes_wrong():
     broken = []
 

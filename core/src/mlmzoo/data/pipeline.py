@@ -21,6 +21,8 @@ MASKS, ORDER = 0, 1
 """Second number of the seeds: masks and order are drawn independently."""
 BLOCK = 2048
 """Texts that are masked together: many enough for numpy, few enough for the processor's cache."""
+RATES = 100
+"""Masking rates that a schedule is asked for in a run at least, where there are so many batches."""
 PREFETCHED = 4
 """Batches that TensorFlow keeps ready."""
 
@@ -110,7 +112,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self.steps_per_epoch = steps_per_epoch or self._len
         self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
         self._slots = _slots(self.shapes, first, lengths, self._rate.highest)
-        self._per_block = max(1, BLOCK // self.batch_size)
+        self._per_block = max(1, min(BLOCK // self.batch_size, self._rate.longest))
         self._blocks: dict[int, Future[list[Batch]]] = {}
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, "mlmzoo-batches")
@@ -205,8 +207,15 @@ class _Rate:
         self, rule: MaskingRule, schedule: Callable[[float], float] | None, steps: int
     ) -> None:
         self.rule, self.schedule, self.steps = rule, schedule, max(1, steps)
-        rates = [rule.rate] if schedule is None else [schedule(i / 100) for i in range(101)]
+        rates = [rule.rate]
+        if schedule is not None:
+            rates = [schedule(i / RATES) for i in range(RATES + 1)]
         self.highest = replace(rule, rate=max(rates))
+
+    @property
+    def longest(self) -> int:
+        """Most batches that may share a rate."""
+        return BLOCK if self.schedule is None else self.steps // RATES
 
     def at(self, step: int) -> MaskingRule:
         if self.schedule is None:
