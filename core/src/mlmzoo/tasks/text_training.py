@@ -239,8 +239,6 @@ class TextTraining(keras.Model):
         self._head_was_trained()
         return result
 
-    # Inside ---------------------------------------------------------------------------------------
-
     def batches(
         self,
         x: Any,
@@ -288,6 +286,8 @@ class TextTraining(keras.Model):
             seed=self.preprocessor.new_seed() if seed is None else seed,
             shuffle=shuffle,
         )
+
+    # Inside ---------------------------------------------------------------------------------------
 
     def _open(
         self, x: Any, sample_weight: Any, limit: int | None, batch_size: int | None
