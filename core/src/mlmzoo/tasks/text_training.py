@@ -93,7 +93,8 @@ class TextTraining(keras.Model):
         Raises:
             InputError: The data is of none of these forms.
         """
-        limit = steps_per_epoch and steps_per_epoch * max(1, epochs - initial_epoch)
+        # A run that starts later reads what the whole run does: its rounds are the same.
+        limit = steps_per_epoch and steps_per_epoch * epochs
         texts = self._open(x, sample_weight, limit, batch_size)
         options: dict[str, Any] = {
             "epochs": epochs,
