@@ -1,5 +1,7 @@
+import gc
 import hashlib
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -163,6 +165,15 @@ def test_evaluate_sees_every_text_once_and_always_alike():
     once = [data[step] for step in range(len(data))]
     assert len(once) == -(-COUNT // 8)
     same(model.tested, 2 * once)
+
+
+def test_the_data_is_gone_when_nobody_trains_or_evaluates_on_it_any_more():
+    data, validation = batches(), batches(remask=False)
+    gone = [weakref.ref(data), weakref.ref(validation)]
+    fit(data, 1, validation_data=for_keras(validation))
+    del data, validation
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
 
 
 def test_the_step_count_is_known_in_advance():

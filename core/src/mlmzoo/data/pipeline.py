@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -248,7 +249,8 @@ def for_keras(dataset: MaskedBatches) -> Any:
     """What to hand to ``fit`` or ``evaluate``.
 
     On TensorFlow a `tf.data.Dataset` whose signature leaves every dimension open: Keras would
-    infer it from the first batches and then refuse other shapes. Elsewhere the data set itself.
+    infer it from the first batches and then refuse other shapes. Keep it while batches are taken
+    from it: an iterator does not keep the data. Elsewhere the data set itself.
     """
     if keras.backend.backend() != "tensorflow":
         return dataset
@@ -260,7 +262,12 @@ def for_keras(dataset: MaskedBatches) -> Any:
         tf.TensorSpec((None, None), y.dtype),
         tf.TensorSpec((None, None), weight.dtype),
     )
-    batches = tf.data.Dataset.from_generator(lambda: iter(dataset), output_signature=signature)
+    # TensorFlow keeps the function as long as the process lives, so it must not keep the data.
+    data = weakref.ref(dataset)
+    batches = tf.data.Dataset.from_generator(lambda: iter(data()), output_signature=signature)
     known = dataset.num_batches
     cardinality = tf.data.INFINITE_CARDINALITY if known is None else known
-    return batches.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(PREFETCHED)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(cardinality))
+    batches = batches.prefetch(PREFETCHED)
+    batches.mlmzoo_data = dataset
+    return batches
