@@ -107,6 +107,15 @@ def test_a_family_that_would_mix_packed_texts_is_not_packed(make, monkeypatch):
     assert shapes == {1}
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "batches"])
+def test_a_misspelt_batching_is_refused_before_anything_is_tokenised(make, method):
+    read = []
+    stream = (read.append(text) or text for text in TEXTS)
+    with pytest.raises(InputError, match=r"batching='pakced' was asked for.*'auto'.*'packed'"):
+        getattr(make(), method)(stream, batching="pakced")
+    assert len(read) == 1
+
+
 def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
     task = make(sequence_length=24)
     for compiled, mode in ((True, "packed"), (False, "length")):

@@ -18,6 +18,7 @@ from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
 from mlmzoo.tasks.asking import logits_at_masks
 from mlmzoo.tasks.compiling import compiles_every_shape
+from mlmzoo.tasks.recipe import BATCHINGS
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
@@ -123,7 +124,7 @@ class TextTraining(keras.Model):
             )
         _refuse_labels(y, class_weight)
         batch_size = batch_size or texts.batch_size or BATCH_SIZE
-        rows = self._rows(texts, long_texts)
+        rows = self._rows(texts, long_texts, batching)
         if validation_split and validation_data is None:
             rows, validation_data = _split(rows, validation_split)
         batches = self._batches(
@@ -196,7 +197,7 @@ class TextTraining(keras.Model):
             )
         _refuse_labels(y, None)
         size = batch_size or texts.batch_size or BATCH_SIZE
-        batches = self._fixed_batches(self._rows(texts, long_texts), size, batching)
+        batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
         return super().evaluate(for_keras(batches), **options)
 
     def predict(
@@ -281,7 +282,7 @@ class TextTraining(keras.Model):
                 "data to fit() as it is."
             )
         return self._batches(
-            self._rows(texts, long_texts),
+            self._rows(texts, long_texts, batching),
             batch_size or texts.batch_size or BATCH_SIZE,
             batching,
             seed=self.preprocessor.new_seed() if seed is None else seed,
@@ -304,26 +305,35 @@ class TextTraining(keras.Model):
             )
         return texts
 
-    def _rows(self, texts: TextStream, long_texts: str) -> TokenRows:
+    def _rows(self, texts: TextStream, long_texts: str, batching: str = "auto") -> TokenRows:
         """Tokenise all texts; tokens that are too many for memory go to a temporary file."""
         if long_texts not in LONG_TEXTS:
             raise InputError(
                 f"long_texts={long_texts!r} was asked for; it is one of "
                 f"{', '.join(map(repr, LONG_TEXTS))}."
             )
+        self._check_batching(batching)  # now, for to tokenise may take long
         options = {"split": True} if long_texts == "split" else {}
         return spool(texts.chunks, partial(self.preprocessor.rows, **options))
+
+    def _check_batching(self, batching: str) -> None:
+        if batching not in BATCHINGS:
+            raise InputError(
+                f"batching={batching!r} was asked for; it is one of "
+                f"{', '.join(map(repr, BATCHINGS))}."
+            )
+        possible = self.preprocessor.batching
+        if batching == "packed" and possible != "packed":
+            raise InputError(
+                f"batching='packed' was asked of {type(self).__name__}, in which texts of one row "
+                f"would be mixed. Give {possible!r} or 'auto'."
+            )
 
     def _batches(
         self, rows: TokenRows, batch_size: int, batching: str, **options: Any
     ) -> MaskedBatches:
         preprocessor, compiled = self.preprocessor, compiles_every_shape(self)
         possible = preprocessor.batching
-        if batching == "packed" and possible != "packed":
-            raise InputError(
-                f"batching='packed' was asked of {type(self).__name__}, in which texts of one row "
-                f"would be mixed. Give {possible!r} or 'auto'."
-            )
         if batching == "auto":
             batching = "length" if possible == "packed" and not compiled else possible
         return MaskedBatches(
@@ -352,7 +362,7 @@ class TextTraining(keras.Model):
             if isinstance(texts, Tokenised):
                 return texts.x
             size = batch_size or texts.batch_size or BATCH_SIZE
-            data = self._rows(texts, long_texts)
+            data = self._rows(texts, long_texts, batching)
         return for_keras(self._fixed_batches(data, size, batching))
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
