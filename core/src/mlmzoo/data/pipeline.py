@@ -263,7 +263,7 @@ def for_keras(dataset: MaskedBatches) -> Any:
         tf.TensorSpec((None, None), weight.dtype),
     )
     # TensorFlow keeps the function as long as the process lives, so it must not keep the data.
-    data = weakref.ref(dataset)
+    data: Any = weakref.ref(dataset)
     batches = tf.data.Dataset.from_generator(lambda: iter(data()), output_signature=signature)
     known = dataset.num_batches
     cardinality = tf.data.INFINITE_CARDINALITY if known is None else known
