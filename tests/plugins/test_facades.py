@@ -23,6 +23,7 @@ PUBLIC = {
     "Tokenizer",
     "__version__",
     "errors",
+    "linear_rate",
     "list_plugins",
     "list_presets",
     "load_model",

@@ -1,5 +1,7 @@
+import gc
 import hashlib
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -165,6 +167,15 @@ def test_evaluate_sees_every_text_once_and_always_alike():
     same(model.tested, 2 * once)
 
 
+def test_the_data_is_gone_when_nobody_trains_or_evaluates_on_it_any_more():
+    data, validation = batches(), batches(remask=False)
+    gone = [weakref.ref(data), weakref.ref(validation)]
+    fit(data, 1, validation_data=for_keras(validation))
+    del data, validation
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
+
+
 def test_the_step_count_is_known_in_advance():
     seen = []
 
@@ -302,6 +313,13 @@ def test_a_schedule_says_how_much_is_masked():
     masked = rates()
     assert masked[0] > 2 * masked[-1]
     assert rates(steps_per_epoch=3)[0] > masked[0] * 0.5
+
+
+def test_the_rate_moves_within_a_short_epoch_too():
+    data = batches(rate_schedule=lambda done: 0.5 - 0.4 * done)
+    assert len(data) < 20
+    chosen = [weight.sum() / x["padding_mask"].astype(bool).sum() for x, _, weight in data.epoch()]
+    assert chosen[0] > 2 * chosen[-1]
 
 
 def test_the_thread_beside_hands_on_what_goes_wrong():

@@ -48,6 +48,16 @@ def test_it_does_what_keras_does(make):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=5e-6)
 
 
+def test_a_subclass_keeps_its_own_update():
+    class Still(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):
+            pass
+
+    before, after = run(Still(0.1), steps=0), run(Still(0.1), fused=True)
+    for found, expected in zip(after[:2], before[:2], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_adam_alone_is_fused(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("fused")

@@ -130,6 +130,16 @@ def test_an_endless_stream_needs_and_keeps_to_steps_per_epoch(task, texts):
     assert len(pulled) == 18
 
 
+def test_a_run_resumed_on_a_stream_goes_on_where_it_would_have_been(task, texts):
+    def losses(**given):
+        stream = in_batches((texts * 3)[:24], 3)
+        return task.fit(
+            stream, steps_per_epoch=2, epochs=3, shuffle=False, verbose=0, **given
+        ).history["loss"]
+
+    assert losses(initial_epoch=2) == [pytest.approx(losses()[2], abs=1e-6)]
+
+
 # Tokenised input ----------------------------------------------------------------------------------
 
 

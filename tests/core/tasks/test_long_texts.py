@@ -107,6 +107,15 @@ def test_a_family_that_would_mix_packed_texts_is_not_packed(make, monkeypatch):
     assert shapes == {1}
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "batches"])
+def test_a_misspelt_batching_is_refused_before_anything_is_tokenised(make, method):
+    read = []
+    stream = (read.append(text) or text for text in TEXTS)
+    with pytest.raises(InputError, match=r"batching='pakced' was asked for.*'auto'.*'packed'"):
+        getattr(make(), method)(stream, batching="pakced")
+    assert len(read) == 1
+
+
 def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
     task = make(sequence_length=24)
     for compiled, mode in ((True, "packed"), (False, "length")):
@@ -116,13 +125,20 @@ def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
         assert task.batches(TEXTS)._mode == mode
 
 
-def test_a_schedule_of_the_masking_rate_reaches_the_masks(make, texts):
-    asked = []
-
-    def schedule(done):
-        asked.append(done)
-        return 0.5 - 0.3 * done
-
-    make().fit(texts, batch_size=4, epochs=2, mask_rate_schedule=schedule, verbose=0)
-    assert min(asked) == 0
-    assert max(asked) <= 1
+def test_a_schedule_of_the_masking_rate_reaches_the_masks(make):
+    task, counted = make(), []
+    task.compute_loss = lambda x, y, y_pred, weight, training: (
+        counted.append(float(keras.ops.sum(weight)))
+        or type(task).compute_loss(task, x, y, y_pred, weight, training)
+    )
+    texts = [LONG] * 8
+    task.fit(
+        texts,
+        batch_size=4,
+        epochs=4,
+        mask_rate_schedule=lambda done: 0.3 - 0.25 * done,
+        shuffle=False,
+        verbose=0,
+    )
+    assert counted[-8:] == sorted(counted[-8:], reverse=True)
+    assert counted[-8] > 2 * counted[-1]

@@ -73,8 +73,9 @@ def test_an_accumulating_run_is_that_of_the_large_batch_schedule_and_all(data, t
     small = scheduled_adamw(Training(**settings, accumulate=3), steps=18)
     expected = trained(large, list(parts(data, 6, 6)) * 3)
     found = trained(small, list(parts(data, *[2] * 6)) * 3)
-    # Adam divides by tiny second moments where a gradient is tiny.
-    assert_close(found, expected, 1e-4)
+    # Adam divides by tiny second moments where a gradient is tiny: a rounding of 1e-9 in one that
+    # clipping has made 1e-7 is one in a hundred of the rate. A wrong schedule is off by the rate.
+    assert_close(found, expected, 5e-4)
 
 
 def test_one_batch_counts_as_much_as_another_whatever_its_tokens(data, trained):

@@ -71,7 +71,7 @@ def test_a_dropout_given_to_from_preset_reaches_every_layer(make, tmp_path):
         }
         assert rates == {rate}
         attention = backbone.get_layer("layer_0").attention
-        assert attention.rate == rate
+        assert attention.dropout.rate == rate
 
 
 def test_training_without_dropout_computes_what_inference_does(make):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -29,6 +30,8 @@ MASKS, ORDER = 0, 1
 """Second number of the seeds: masks and order are drawn independently."""
 BLOCK = 2048
 """Texts that are masked together: many enough for numpy, few enough for the processor's cache."""
+RATES = 100
+"""Masking rates that a schedule is asked for in a run at least, where there are so many batches."""
 PREFETCHED = 4
 """Batches that TensorFlow keeps ready."""
 
@@ -120,7 +123,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self.steps_per_epoch = steps_per_epoch or self._len
         self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
         self._slots = _slots(self.shapes, first, lengths, self._rate.highest) if compiled else None
-        self._per_block = max(1, BLOCK // self.batch_size)
+        self._per_block = max(1, min(BLOCK // self.batch_size, self._rate.longest))
         self._blocks: dict[int, Future[list[Batch]]] = {}
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, "mlmzoo-batches")
@@ -178,6 +181,7 @@ class MaskedBatches(keras.utils.PyDataset):
             number, first = divmod(start, len(self))
             count = min(stop - start, len(self) - first)
             if self._round[0] != number:
+                del self._round  # as large as the next one
                 self._round = (number, self._arranged(number))
             batches += self._batches(number, first, count)
             start += count
@@ -218,8 +222,15 @@ class _Rate:
         self, rule: MaskingRule, schedule: Callable[[float], float] | None, steps: int
     ) -> None:
         self.rule, self.schedule, self.steps = rule, schedule, max(1, steps)
-        rates = [rule.rate] if schedule is None else [schedule(i / 100) for i in range(101)]
+        rates = [rule.rate]
+        if schedule is not None:
+            rates = [schedule(i / RATES) for i in range(RATES + 1)]
         self.highest = replace(rule, rate=max(rates))
+
+    @property
+    def longest(self) -> int:
+        """Most batches that may share a rate."""
+        return BLOCK if self.schedule is None else self.steps // RATES
 
     def at(self, step: int) -> MaskingRule:
         if self.schedule is None:
@@ -258,7 +269,8 @@ def for_keras(dataset: MaskedBatches) -> Any:
     """What to hand to ``fit`` or ``evaluate``.
 
     On TensorFlow a `tf.data.Dataset` whose signature leaves every dimension open: Keras would
-    infer it from the first batches and then refuse other shapes. Elsewhere the data set itself.
+    infer it from the first batches and then refuse other shapes. Keep it while batches are taken
+    from it: an iterator does not keep the data. Elsewhere the data set itself.
     """
     if keras.backend.backend() != "tensorflow":
         return dataset
@@ -270,7 +282,12 @@ def for_keras(dataset: MaskedBatches) -> Any:
         tf.TensorSpec((None, None), y.dtype),
         tf.TensorSpec((None, None), weight.dtype),
     )
-    batches = tf.data.Dataset.from_generator(lambda: iter(dataset), output_signature=signature)
+    # TensorFlow keeps the function as long as the process lives, so it must not keep the data.
+    data: Any = weakref.ref(dataset)
+    batches = tf.data.Dataset.from_generator(lambda: iter(data()), output_signature=signature)
     known = dataset.num_batches
     cardinality = tf.data.INFINITE_CARDINALITY if known is None else known
-    return batches.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(PREFETCHED)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(cardinality))
+    batches = batches.prefetch(PREFETCHED)
+    batches.mlmzoo_data = dataset
+    return batches

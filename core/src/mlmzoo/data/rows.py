@@ -59,9 +59,10 @@ class TokenRows:
     def take(self, indices: np.ndarray) -> TokenRows:
         """The rows at `indices`, in that order."""
         indices = np.asarray(indices, dtype=np.int64)
-        lengths = self.lengths[indices]
+        begins = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - begins  # `self.lengths` would be those of all rows
         offsets = offsets_of(lengths)
-        source = np.repeat(self.offsets[indices], lengths) + places(offsets)
+        source = np.repeat(begins, lengths) + places(offsets)
         origins = self.offsets[:-1] if self.origins is None else self.origins
         return TokenRows(
             self.ids[source],

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlmzoo.data.rows import TokenRows, offsets_of
 
-IN_MEMORY = 64 * 2**20
+IN_MEMORY = 16 * 2**20
 """Bytes of one column that are kept in memory before it goes to a file."""
 
 

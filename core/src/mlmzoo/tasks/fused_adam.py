@@ -13,12 +13,16 @@ def fuse(optimizer: Any) -> None:
 
     Keras' own update takes a dozen passes over all weights, with a copy of them after most. XLA
     joins the passes, so on JAX there is nothing to do. Results (to rounding), variables and
-    config stay the same. Other optimizers are left as they are.
+    config stay the same. Other optimizers are left as they are, and so is a subclass of Adam with
+    an update of its own.
 
     Args:
         optimizer: Any optimizer of Keras.
     """
-    if not isinstance(optimizer, keras.optimizers.Adam) or optimizer.amsgrad:
+    adam = keras.optimizers.Adam
+    if not isinstance(optimizer, adam) or optimizer.amsgrad:
+        return
+    if type(optimizer).update_step is not adam.update_step:
         return
     if keras.backend.backend() == "torch":
         optimizer._parallel_update_step = types.MethodType(_torch_step, optimizer)

@@ -18,6 +18,7 @@ from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
 from mlmzoo.tasks.asking import logits_at_masks
 from mlmzoo.tasks.compiling import compiles_every_shape
+from mlmzoo.tasks.recipe import BATCHINGS
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
@@ -93,7 +94,8 @@ class TextTraining(keras.Model):
         Raises:
             InputError: The data is of none of these forms.
         """
-        limit = steps_per_epoch and steps_per_epoch * max(1, epochs - initial_epoch)
+        # A run that starts later reads what the whole run does: its rounds are the same.
+        limit = steps_per_epoch and steps_per_epoch * epochs
         texts = self._open(x, sample_weight, limit, batch_size)
         options: dict[str, Any] = {
             "epochs": epochs,
@@ -122,7 +124,7 @@ class TextTraining(keras.Model):
             )
         _refuse_labels(y, class_weight)
         batch_size = batch_size or texts.batch_size or BATCH_SIZE
-        rows = self._rows(texts, long_texts)
+        rows = self._rows(texts, long_texts, batching)
         if validation_split and validation_data is None:
             rows, validation_data = _split(rows, validation_split)
         batches = self._batches(
@@ -195,7 +197,7 @@ class TextTraining(keras.Model):
             )
         _refuse_labels(y, None)
         size = batch_size or texts.batch_size or BATCH_SIZE
-        batches = self._fixed_batches(self._rows(texts, long_texts), size, batching)
+        batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
         return super().evaluate(for_keras(batches), **options)
 
     def predict(
@@ -239,8 +241,6 @@ class TextTraining(keras.Model):
         self._head_was_trained()
         return result
 
-    # Inside ---------------------------------------------------------------------------------------
-
     def batches(
         self,
         x: Any,
@@ -272,8 +272,8 @@ class TextTraining(keras.Model):
             >>> from mlmzoo import MaskedLM
             >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
             >>> batches = masked_lm.batches(["Jesus wept."] * 40, batch_size=32)
-            >>> [y.shape[0] for x, y, sample_weight in batches.epoch(0)]
-            [32, 32]
+            >>> len(list(batches.epoch(0)))
+            2
         """
         texts = self._open(x, None, None, batch_size)
         if isinstance(texts, Tokenised):
@@ -282,12 +282,14 @@ class TextTraining(keras.Model):
                 "data to fit() as it is."
             )
         return self._batches(
-            self._rows(texts, long_texts),
+            self._rows(texts, long_texts, batching),
             batch_size or texts.batch_size or BATCH_SIZE,
             batching,
             seed=self.preprocessor.new_seed() if seed is None else seed,
             shuffle=shuffle,
         )
+
+    # Inside ---------------------------------------------------------------------------------------
 
     def _open(
         self, x: Any, sample_weight: Any, limit: int | None, batch_size: int | None
@@ -303,26 +305,35 @@ class TextTraining(keras.Model):
             )
         return texts
 
-    def _rows(self, texts: TextStream, long_texts: str) -> TokenRows:
+    def _rows(self, texts: TextStream, long_texts: str, batching: str = "auto") -> TokenRows:
         """Tokenise all texts; tokens that are too many for memory go to a temporary file."""
         if long_texts not in LONG_TEXTS:
             raise InputError(
                 f"long_texts={long_texts!r} was asked for; it is one of "
                 f"{', '.join(map(repr, LONG_TEXTS))}."
             )
+        self._check_batching(batching)  # now, for to tokenise may take long
         options = {"split": True} if long_texts == "split" else {}
         return spool(texts.chunks, partial(self.preprocessor.rows, **options))
+
+    def _check_batching(self, batching: str) -> None:
+        if batching not in BATCHINGS:
+            raise InputError(
+                f"batching={batching!r} was asked for; it is one of "
+                f"{', '.join(map(repr, BATCHINGS))}."
+            )
+        possible = self.preprocessor.batching
+        if batching == "packed" and possible != "packed":
+            raise InputError(
+                f"batching='packed' was asked of {type(self).__name__}, in which texts of one row "
+                f"would be mixed. Give {possible!r} or 'auto'."
+            )
 
     def _batches(
         self, rows: TokenRows, batch_size: int, batching: str, **options: Any
     ) -> MaskedBatches:
         preprocessor, compiled = self.preprocessor, compiles_every_shape(self)
         possible = preprocessor.batching
-        if batching == "packed" and possible != "packed":
-            raise InputError(
-                f"batching='packed' was asked of {type(self).__name__}, in which texts of one row "
-                f"would be mixed. Give {possible!r} or 'auto'."
-            )
         if batching == "auto":
             batching = "length" if possible == "packed" and not compiled else possible
         return MaskedBatches(
@@ -338,9 +349,8 @@ class TextTraining(keras.Model):
         )
 
     def _fixed_batches(self, rows: TokenRows, batch_size: int, batching: str) -> MaskedBatches:
-        return self._batches(
-            rows, batch_size, batching, seed=EVALUATION_SEED, shuffle=False, remask=False
-        )
+        # Shuffled, though always alike: the first `steps` are then no worse a sample than others.
+        return self._batches(rows, batch_size, batching, seed=EVALUATION_SEED, remask=False)
 
     def _validation(self, data: Any, batch_size: int | None, batching: str, long_texts: str) -> Any:
         if data is None or _is_keras_data(data):
@@ -351,7 +361,7 @@ class TextTraining(keras.Model):
             if isinstance(texts, Tokenised):
                 return texts.x
             size = batch_size or texts.batch_size or BATCH_SIZE
-            data = self._rows(texts, long_texts)
+            data = self._rows(texts, long_texts, batching)
         return for_keras(self._fixed_batches(data, size, batching))
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:

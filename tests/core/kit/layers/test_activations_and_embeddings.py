@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from mlmzoo.errors import InputError
 from mlmzoo.kit.layers import (
     ACTIVATIONS,
     PositionEmbedding,
@@ -87,3 +88,11 @@ def test_fresh_values_are_what_the_variables_name_says():
     kernel = fresh_values("dense/kernel", (50, 50))
     assert 0.01 < kernel.std() < 0.02
     assert kernel.dtype == np.float32
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_rows_longer_than_the_positions_are_refused(packed):
+    layer = PositionEmbedding(8, 4)
+    mask = np.ones((2, 9), "int32") if packed else None
+    with pytest.raises(InputError, match=r"Rows of 9 tokens .* sequence_length=8"):
+        layer(np.zeros((2, 9, 4), "float32"), mask)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.layers.initializers import kernel_initializer
 from mlmzoo.kit.layers.kernels import product
 from mlmzoo.kit.layers.packing import positions_in_text
@@ -68,6 +69,9 @@ class PositionEmbedding(keras.layers.Layer):
 
     Call: ``(B, L, dim)`` (only its length is read) ``-> (1, L, dim)``, to be added; with the
     padding mask ``(B, L)`` of rows that may hold several texts, ``-> (B, L, dim)``.
+
+    Raises:
+        InputError: When called, the rows are longer than `max_length`.
     """
 
     def __init__(self, max_length: int, dim: int, **kwargs: Any) -> None:
@@ -83,6 +87,13 @@ class PositionEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs: Any, padding_mask: Any = None) -> Any:
+        static_length = inputs.shape[1]
+        # JAX would make NaN of a position that is not there.
+        if static_length is not None and static_length > self.max_length:
+            raise InputError(
+                f"Rows of {static_length} tokens were given to a model with {self.max_length} "
+                f"positions. Give the preprocessor sequence_length={self.max_length} or less."
+            )
         if padding_mask is not None:
             return ops.take(self.embeddings, positions_in_text(padding_mask), axis=0)
         length = ops.shape(inputs)[1]
