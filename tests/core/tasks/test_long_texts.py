@@ -75,22 +75,29 @@ def test_another_way_to_treat_long_texts_is_refused(make):
         make().evaluate(TEXTS, long_texts="cut")
 
 
-def test_batches_are_those_that_fit_trains_on(make, texts):
-    task = make(seed=7)
-    seen = []
-    compute_loss = type(task).compute_loss
+@pytest.fixture
+def recorded(make):
+    """A task, and the labels and weights of the batches that it is trained on."""
+    task, seen = make(seed=7), []
+    task.compile(run_eagerly=True, jit_compile=False)  # to see arrays
+    train_step = task.train_step
 
-    def recording(x=None, y=None, *others, **given):
-        seen.append(np.asarray(keras.ops.convert_to_numpy(y)))
-        return compute_loss(task, x, y, *others, **given)
+    def recording(*arguments):
+        _, *rest = arguments[-1]  # JAX hands over the state, too
+        seen.append([keras.ops.convert_to_numpy(array) for array in rest])
+        return train_step(*arguments)
 
-    task.compute_loss = recording
+    task.train_step = recording
+    return task, seen
+
+
+def test_batches_are_those_that_fit_trains_on(recorded, texts):
+    task, seen = recorded
     task.fit(texts, batch_size=4, epochs=2, verbose=0)
     batches = task.batches(texts, batch_size=4)
     expected = [y for number in range(2) for _, y, _ in batches.epoch(number)]
     assert len(batches) == -(-len(texts) // 4)
-    seen = seen[-len(expected) :]  # on PyTorch, Keras tries the loss on a batch of its own first
-    assert all((one == other).all() for one, other in zip(seen, expected, strict=True))
+    assert all((one[0] == other).all() for one, other in zip(seen, expected, strict=True))
 
 
 def test_batches_of_what_is_tokenised_are_refused(make):
@@ -125,20 +132,16 @@ def test_auto_packs_where_each_length_would_be_compiled(make, monkeypatch):
         assert task.batches(TEXTS)._mode == mode
 
 
-def test_a_schedule_of_the_masking_rate_reaches_the_masks(make):
-    task, counted = make(), []
-    task.compute_loss = lambda x, y, y_pred, weight, training: (
-        counted.append(float(keras.ops.sum(weight)))
-        or type(task).compute_loss(task, x, y, y_pred, weight, training)
-    )
-    texts = [LONG] * 8
+def test_a_schedule_of_the_masking_rate_reaches_the_masks(recorded):
+    task, seen = recorded
     task.fit(
-        texts,
+        [LONG] * 8,
         batch_size=4,
         epochs=4,
         mask_rate_schedule=lambda done: 0.3 - 0.25 * done,
-        shuffle=False,
         verbose=0,
     )
-    assert counted[-8:] == sorted(counted[-8:], reverse=True)
-    assert counted[-8] > 2 * counted[-1]
+    masked = [weight.sum() for _, weight in seen]
+    assert len(masked) == 8
+    assert masked == sorted(masked, reverse=True)
+    assert masked[0] > 2 * masked[-1]

@@ -143,7 +143,8 @@ def test_the_schedule_is_fitted_to_the_batches_there_are(make, texts, eagerly):
     """The run has fewer than there are texts, as with packed rows."""
     task, training = make(), Training(accumulate=2)
     task.compile(optimizer=scheduled_adamw(training, 1000), **eagerly)
-    task.fit(texts, batch_size=2, epochs=2, callbacks=[FitsSchedule(training)], verbose=0)
+    fitted = {"batching": "length", "callbacks": [FitsSchedule(training)], "verbose": 0}
+    task.fit(texts, batch_size=2, epochs=2, **fitted)
     assert int(task.optimizer._iterations) == 12
     assert float(task.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
     schedule = task.optimizer._learning_rate
