@@ -25,7 +25,7 @@ def test_fine_tuning_minilm_lowers_the_held_out_loss(minilm, corpus):
     options = {"batch_size": 32, "verbose": 0}
     task.compile(optimizer=keras.optimizers.Adam(5e-4))
     before = task.evaluate(held_out, return_dict=True, **options)
-    history = task.fit(training, epochs=1, validation_data=held_out, **options).history
+    history = task.fit(training, epochs=3, validation_data=held_out, **options).history
     after = {key[4:]: value[-1] for key, value in history.items() if key.startswith("val_")}
     print(f"held-out loss {before['loss']:.3f} before, {after['loss']:.3f} after")
 
