@@ -46,7 +46,7 @@ def _opening(report: dict[str, Any]) -> Iterable[str]:
     for numerics in ("float32", "bfloat16"):
         found = [peak[numerics] for peak in report["peaks"]]
         yield (
-            f"- matrix-multiplication peak in {numerics} (PyTorch or oneDNN, best of a few), GFLOP/s: "
+            f"- matrix-multiplication peak in {numerics} (best of PyTorch and oneDNN), GFLOP/s: "
             f"{found[0]:.0f} before, {found[-1]:.0f} after; {min(found):.0f} to {max(found):.0f} "
             "in between"
         )
