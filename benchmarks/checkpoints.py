@@ -47,9 +47,9 @@ def write_filled(target: Path, settings: dict) -> None:
     """MiniLM with a head, so that both sides answer. The head is random and says it is not."""
     from mlmzoo import MaskedLM
 
-    MaskedLM.from_preset(work.minilm(), head_state="trained").save_to_preset(
-        target, layout="transformers"
-    )
+    task = MaskedLM.from_preset(work.minilm())
+    task.head_state = "trained"
+    task.save_to_preset(target, layout="transformers")
 
 
 def write_short(target: Path, settings: dict) -> None:
