@@ -201,9 +201,7 @@ class MaskedBatches(keras.utils.PyDataset):
                 rows,
                 masks,
                 group.length,
-                self._slots[group.length]
-                if self._slots
-                else _needed(group, counts[begin : begin + len(group.indices)]),
+                self._slots_of(group, counts[begin : begin + len(group.indices)]),
                 pad_id=self._pad_id,
                 segments=self._segments,
                 indices=np.arange(begin, begin + len(group.indices)),
@@ -213,6 +211,13 @@ class MaskedBatches(keras.utils.PyDataset):
             )
             for group, begin in zip(groups, begins[:-1], strict=True)
         ]
+
+    def _slots_of(self, group: Group, counts: np.ndarray) -> int:
+        """Mask slots of a batch with so many masks in each of its texts."""
+        if self._slots is not None:
+            return self._slots[group.length]
+        per_row = counts if group.rows is None else np.bincount(group.rows, weights=counts)
+        return max(1, int(per_row.max()))
 
 
 class _Rate:
@@ -257,12 +262,6 @@ def _slots(
         if group.rows is not None
     )
     return {shapes[-1]: max(1, int(per_row))}
-
-
-def _needed(group: Group, counts: np.ndarray) -> int:
-    """Mask slots that the rows of a batch need, with so many masks in each of its texts."""
-    per_row = counts if group.rows is None else np.bincount(group.rows, weights=counts)
-    return max(1, int(per_row.max()))
 
 
 def for_keras(dataset: MaskedBatches) -> Any:

@@ -15,6 +15,7 @@ from mlmzoo.contract.errors import InputError
 DTYPES = ("float32", "float16", "bfloat16")
 POLICIES = (*DTYPES, "float64", "mixed_float16", "mixed_bfloat16")
 DECAYS = ("cosine", "linear", "constant")
+# Those of `mlmzoo.data.batching` and "auto"; not imported, for the command line waits for no numpy.
 BATCHINGS = ("auto", "length", "packed", "fixed")
 
 
