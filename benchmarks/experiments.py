@@ -16,7 +16,7 @@ from benchmarks.rows import BFLOAT16, KERAS_HUB, NAMES, OURS, TRANSFORMERS, Row
 from benchmarks.sizes import Sizes
 
 SEEDS = 3
-FAMILIES = {"full": "Bert", "deberta": "DebertaV3", "fnet": "FNet"}
+FAMILIES = {"full": "Bert", "bfloat16": "Bert", "deberta": "DebertaV3", "fnet": "FNet"}
 WITHOUT_HEADS = "FNet"
 
 
@@ -290,6 +290,7 @@ def _on_one_backend(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 MAKERS = {
     "lines": _lines,
     "full": _steps,
+    "bfloat16": _steps,
     "deberta": _steps,
     "fnet": _steps,
     "pipeline": _pipeline,

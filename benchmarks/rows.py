@@ -97,7 +97,7 @@ ROWS = (
     Row(
         "full-bfloat16",
         "full rows in mixed_bfloat16, best backend",
-        "full",
+        "bfloat16",
         (Floor("best", OURS, "best", 1.8),),
         dtype=BFLOAT16,
     ),

@@ -51,7 +51,9 @@ class Sizes:
     peer_lines: int = 64
     length: int = 512
     rows: int = 4
-    steps: dict[str, int] = field(default_factory=lambda: {"full": 2, "deberta": 1, "fnet": 2})
+    steps: dict[str, int] = field(
+        default_factory=lambda: {"full": 2, "bfloat16": 2, "deberta": 1, "fnet": 2}
+    )
     backbone: dict[str, Any] = field(default_factory=_base)
     loaded: dict[str, Any] = field(default_factory=lambda: _base(num_layers=12))
     recorded: dict[str, Any] = field(
@@ -71,7 +73,7 @@ SMOKE = Sizes(
     peer_lines=16,
     length=32,
     rows=2,
-    steps={"full": 1, "deberta": 1, "fnet": 1},
+    steps={"full": 1, "bfloat16": 1, "deberta": 1, "fnet": 1},
     backbone=_tiny(),
     loaded=_tiny(),
     recorded=_tiny(),

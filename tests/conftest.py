@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 TOY = str(Path(__file__).parent / "toy")
@@ -38,3 +39,35 @@ def _compiled_programs_go() -> Iterator[None]:
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+
+
+@pytest.fixture(scope="session")
+def value_and_gradient():
+    """From a function and an array to the function's values and the gradient of their sum."""
+
+    def value_and_gradient(function, x):
+        import keras
+        from keras import ops
+
+        backend = keras.backend.backend()
+        if backend == "jax":
+            import jax
+
+            y, back = jax.vjp(function, ops.convert_to_tensor(x))
+            return np.asarray(y), np.asarray(back(ops.ones_like(y))[0])
+        if backend == "tensorflow":
+            import tensorflow as tf
+
+            x = tf.constant(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            found = tape.gradient(y, x)
+        else:
+            x = ops.convert_to_tensor(x).requires_grad_()
+            y = function(x)
+            y.sum().backward()
+            found = x.grad
+        return ops.convert_to_numpy(y), ops.convert_to_numpy(found)
+
+    return value_and_gradient

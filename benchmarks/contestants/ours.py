@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -46,39 +46,18 @@ def pipeline(turns: Turns, options: dict[str, Any]) -> None:
     """Batches of masked tokens from raw lines, the first time round and later ones."""
     task = _task(options["checkpoint"], sequence_length=options["limit"], seed=1)
     texts = work.read_lines(options["lines"])
-    _exhaust(batches(task, texts[:64], options["batch"])(0))
+    _exhaust(task.batches(texts[:64], batch_size=options["batch"]).epoch(0))
     turns.ready()
     while turns.wait() is not None:
         start = time.perf_counter()
-        epoch = batches(task, texts, options["batch"])
-        slots, tokens = _exhaust(epoch(0))
+        batches = task.batches(texts, batch_size=options["batch"])
+        slots, tokens = _exhaust(batches.epoch(0))
         first = time.perf_counter() - start
         start = time.perf_counter()
         for number in range(1, 1 + LATER_EPOCHS):
-            _exhaust(epoch(number))
+            _exhaust(batches.epoch(number))
         later = (time.perf_counter() - start) / LATER_EPOCHS
         turns.report(seconds=first, seconds_later=later, slots_per_token=slots / tokens)
-
-
-def batches(task: Any, texts: list[str], size: int) -> Callable[[int], Iterable[Any]]:
-    """What `fit` trains on: number of an epoch -> its batches. The first epoch tokenises."""
-    if hasattr(task, "batches"):
-        return task.batches(texts, batch_size=size).epoch
-    from mlmzoo.data.inputs import read_texts
-    from mlmzoo.data.pipeline import MaskedBatches
-
-    preprocessor = task.preprocessor
-    dataset = MaskedBatches(
-        preprocessor.rows(read_texts(texts)),
-        preprocessor.rule,
-        batch_size=size,
-        sequence_length=preprocessor.sequence_length,
-        pad_id=preprocessor.tokenizer.pad_token_id,
-        seed=1,
-        segments=preprocessor.segments,
-    )
-    count = len(dataset)
-    return lambda number: (dataset[i] for i in range(number * count, (number + 1) * count))
 
 
 def _exhaust(epoch: Iterable[Any]) -> tuple[int, int]:

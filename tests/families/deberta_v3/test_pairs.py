@@ -1,6 +1,5 @@
 """What pairs of tokens make of their distances, and what comes back of it, on every backend."""
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -9,26 +8,6 @@ from mlmzoo_deberta.pairs import look_up
 from mlmzoo_deberta.relative_positions import RelativePositions
 
 B, H = 2, 3
-
-
-def gradient(function, x):
-    """Of the sum of a function's values."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.constant(x)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            total = tf.reduce_sum(function(x))
-        return ops.convert_to_numpy(tape.gradient(total, x))
-    if backend == "jax":
-        import jax
-
-        return np.asarray(jax.jit(jax.grad(lambda x: function(x).sum()))(x))
-    x = ops.convert_to_tensor(x).requires_grad_()
-    function(x).sum().backward()
-    return ops.convert_to_numpy(x.grad)
 
 
 @pytest.fixture(params=[(4, 10, 1), (4, 10, 25), (8, 16, 9), (8, 64, 40), (64, 24, 12), (3, 9, 9)])
@@ -51,11 +30,13 @@ def test_each_pair_finds_what_the_query_or_the_key_makes_of_its_vector(table_and
 
 
 @pytest.mark.parametrize("by_key", [False, True])
-def test_a_vectors_gradient_is_the_sum_of_all_pairs_that_share_it(table_and_numbers, by_key):
+def test_a_vectors_gradient_is_the_sum_of_all_pairs_that_share_it(
+    table_and_numbers, by_key, value_and_gradient
+):
     table, vector_of = table_and_numbers
     length = table.shape[2]
     weights = np.random.default_rng(1).normal(size=(B, H, length, length)).astype("float32")
-    found = gradient(
+    _, found = value_and_gradient(
         lambda table: look_up(table, vector_of, by_key) * ops.convert_to_tensor(weights), table
     )
     wanted = np.zeros(table.shape)

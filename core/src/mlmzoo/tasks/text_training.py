@@ -80,8 +80,7 @@ class TextTraining(keras.Model):
             batching: ``"length"`` puts texts of similar length together, padded to lengths
                 chosen from the data; ``"packed"`` puts several texts in a row, each with
                 positions and attention of its own; ``"fixed"`` pads all to the sequence length;
-                ``"auto"`` is the quickest that suits the family: ``"packed"`` where the step is
-                compiled anew for each length (JAX), else ``"length"``.
+                ``"auto"`` is ``"packed"``, or what else suits a family that cannot pack.
             long_texts: What becomes of texts longer than the sequence length: ``"truncate"``
                 cuts them off, ``"split"`` makes several of one, so that nothing is lost.
             mask_rate_schedule: The share of tokens to mask, from the share of the run that is
@@ -332,10 +331,7 @@ class TextTraining(keras.Model):
     def _batches(
         self, rows: TokenRows, batch_size: int, batching: str, **options: Any
     ) -> MaskedBatches:
-        preprocessor, compiled = self.preprocessor, compiles_every_shape(self)
-        possible = preprocessor.batching
-        if batching == "auto":
-            batching = "length" if possible == "packed" and not compiled else possible
+        preprocessor = self.preprocessor
         return MaskedBatches(
             rows,
             preprocessor.rule,
@@ -343,8 +339,8 @@ class TextTraining(keras.Model):
             sequence_length=preprocessor.sequence_length,
             pad_id=preprocessor.tokenizer.pad_token_id,
             segments=preprocessor.segments,
-            mode=batching,
-            compiled=compiled,
+            mode=preprocessor.batching if batching == "auto" else batching,
+            compiled=compiles_every_shape(self),
             **options,
         )
 

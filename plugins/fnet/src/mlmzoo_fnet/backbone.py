@@ -55,7 +55,8 @@ class FourierEncoder(keras.layers.Layer):
 
     def call(self, hidden: Any, training: bool | None = None) -> Any:
         hidden = self.mixing_layer_norm(hidden + mix(hidden))
-        forwarded = self.feedforward_dropout(self.feedforward(hidden), training=training)
+        forwarded = self.feedforward(hidden, training=training)
+        forwarded = self.feedforward_dropout(forwarded, training=training)
         return self.feedforward_layer_norm(hidden + forwarded)
 
     def compute_output_shape(self, hidden_shape: Any) -> Any:

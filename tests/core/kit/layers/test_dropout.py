@@ -17,29 +17,6 @@ def dropped(layer, shape=SHAPE):
     return ops.convert_to_numpy(layer(ones, training=True)) == 0
 
 
-def gradient(function, x):
-    """Of the sum of a function's values."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.constant(x)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-            total = tf.reduce_sum(y)
-        return ops.convert_to_numpy(y), ops.convert_to_numpy(tape.gradient(total, x))
-    if backend == "jax":
-        import jax
-
-        y, back = jax.vjp(function, ops.convert_to_tensor(x))
-        return np.asarray(y), np.asarray(back(ops.ones_like(y))[0])
-    x = ops.convert_to_tensor(x).requires_grad_()
-    y = function(x)
-    y.sum().backward()
-    return ops.convert_to_numpy(y), ops.convert_to_numpy(x.grad)
-
-
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
 def test_each_element_is_dropped_at_the_configured_rate(rate):
     found = dropped(Dropout(rate), (1000, 1001))
@@ -91,9 +68,9 @@ def test_the_seed_decides_and_its_state_goes_on():
     np.testing.assert_array_equal(dropped(layer), before)
 
 
-def test_the_gradient_is_dropped_where_the_value_was():
+def test_the_gradient_is_dropped_where_the_value_was(value_and_gradient):
     layer = Dropout(RATE)
-    value, found = gradient(lambda x: layer(x, training=True), np.ones(SHAPE, "float32"))
+    value, found = value_and_gradient(lambda x: layer(x, training=True), np.ones(SHAPE, "float32"))
     np.testing.assert_allclose(found, value, rtol=1e-6)
 
 
@@ -109,7 +86,9 @@ def test_a_noise_shape_is_kept():
     assert 0 < found.mean() < 1
 
 
-def test_the_gradient_through_attention_is_that_of_the_same_dropped_weights(rng, randomise):
+def test_the_gradient_through_attention_is_that_of_the_same_dropped_weights(
+    rng, randomise, value_and_gradient
+):
     layer = SelfAttention(8, 2, dropout=0.4, name="attention")
     layer.build((2, 6, 8), (2, 6))
     randomise(layer)
@@ -121,7 +100,7 @@ def test_the_gradient_through_attention_is_that_of_the_same_dropped_weights(rng,
         return layer(x, mask, training=True)
 
     x = rng.normal(size=(2, 6, 8)).astype("float32")
-    _, found = gradient(same, x)
+    _, found = value_and_gradient(same, x)
     step = rng.normal(size=x.shape).astype("float32")
     above, below = (
         ops.convert_to_numpy(same(ops.convert_to_tensor(x + way * step))).sum(dtype="float64")

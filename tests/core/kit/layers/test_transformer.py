@@ -42,13 +42,33 @@ def hidden(rng):
     return rng.normal(size=(B, L, D)).astype("float32")
 
 
-def test_the_feed_forward_half(hidden, randomise):
+@pytest.mark.parametrize("training", [False, True])
+def test_the_feed_forward_half(hidden, randomise, training):
     layer = FeedForward(D, WIDE, "gelu", name="ff")
     layer.build(hidden.shape)
     weights = randomise(layer)
     np.testing.assert_allclose(
-        call(layer, hidden), numpy_feedforward(hidden, weights, "ff"), atol=1e-5
+        call(layer, hidden, training=training), numpy_feedforward(hidden, weights, "ff"), atol=1e-5
     )
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_training_has_the_gradient_of_the_same_function(
+    hidden, randomise, activation, dtype, value_and_gradient
+):
+    layer = FeedForward(D, WIDE, activation, dtype=dtype)
+    layer.build(hidden.shape)
+    randomise(layer)
+    plain, fused = (
+        value_and_gradient(lambda x, training=training: layer(x, training=training), hidden)
+        for training in (False, True)
+    )
+    tolerance = 1e-5 if dtype == "float32" else 0.05
+    for one, other in zip(fused, plain, strict=True):
+        np.testing.assert_allclose(
+            one.astype("float32"), other.astype("float32"), atol=tolerance, rtol=tolerance
+        )
 
 
 def test_the_block_adds_and_normalises_after_each_half(hidden, randomise):

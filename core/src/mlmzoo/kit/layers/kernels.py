@@ -5,7 +5,9 @@ Everything else of the kit is written once, with `keras.ops`.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -46,6 +48,23 @@ elif BACKEND == "tensorflow":
         )
         bits = tf.reshape(tf.bitcast(words, "int16"), [-1])[:size]
         return tf.reshape(bits, shape) >= tf.constant(_threshold(rate), "int16")
+
+    @functools.cache  # so that all layers of a model share what is compiled
+    def _by_xla(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        forward = tf.function(function, jit_compile=True, autograph=False)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def backward(x: Any, grad: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            return tape.gradient(y, x, grad)
+
+        @tf.custom_gradient
+        def call(x: Any) -> Any:
+            return forward(x), functools.partial(backward, x)
+
+        return call
 
 elif BACKEND == "torch":
     import torch
@@ -177,6 +196,22 @@ def product(x: Any, matrix: Any, bias: Any = None) -> Any:
             return found.view(*x.shape[:-1], matrix.shape[-1])
     found = ops.matmul(x, matrix)
     return found if bias is None else found + bias
+
+
+def in_one_pass(function: Callable[[Any], Any], x: Any) -> Any:
+    """``function(x)`` where there will be a gradient, for a function of single elements.
+
+    TensorFlow's kernels do one operation at a time, each through the whole tensor, and keep what
+    lies between for the gradient. XLA compiles them into one; of large tensors it is worth that,
+    once for every shape. The other backends do so by themselves.
+
+    Args:
+        function: From a tensor to one of the same shape; hashable, and always the same object.
+        x: Any floating-point tensor.
+    """
+    if BACKEND == "tensorflow" and not tf.config.list_logical_devices("GPU"):
+        return _by_xla(function)(x)
+    return function(x)
 
 
 def _threshold(rate: float) -> int:

@@ -9,6 +9,7 @@ import keras
 from mlmzoo.kit.layers.activations import activation as activation_named
 from mlmzoo.kit.layers.attention import SelfAttention
 from mlmzoo.kit.layers.dropout import Dropout
+from mlmzoo.kit.layers.kernels import in_one_pass
 from mlmzoo.kit.layers.linear import dense
 
 
@@ -32,8 +33,10 @@ class FeedForward(keras.layers.Layer):
         self.intermediate.build(input_shape)
         self.output_projection.build((*input_shape[:-1], self.intermediate_dim))
 
-    def call(self, hidden: Any) -> Any:
-        return self.output_projection(self.activation(self.intermediate(hidden)))
+    def call(self, hidden: Any, training: bool | None = None) -> Any:
+        hidden = self.intermediate(hidden)
+        hidden = in_one_pass(self.activation, hidden) if training else self.activation(hidden)
+        return self.output_projection(hidden)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -98,7 +101,8 @@ class TransformerEncoder(keras.layers.Layer):
         """What follows the attention: ``(B, L, D)`` of its input and its output."""
         attended = self.attention_dropout(attended, training=training)
         hidden = self.attention_layer_norm(hidden + attended)
-        forwarded = self.feedforward_dropout(self.feedforward(hidden), training=training)
+        forwarded = self.feedforward(hidden, training=training)
+        forwarded = self.feedforward_dropout(forwarded, training=training)
         return self.feedforward_layer_norm(hidden + forwarded)
 
     def compute_output_shape(self, hidden_shape: Any, padding_mask_shape: Any = None) -> Any:
