@@ -49,7 +49,7 @@ def main() -> None:
             error = losses.std(ddof=1) / len(losses) ** 0.5 if len(losses) > 1 else float("nan")
             cells.append(f"{losses.mean():.3f} ± {error:.3f}")
         print(f"| {(epoch + 1) * len(texts):,} | {' | '.join(cells)} |")
-    draw(curves, len(texts), options.out / "shuffling.png")
+    draw(curves, len(texts), options.out / "shuffling.svg")
 
 
 def train(
@@ -95,7 +95,7 @@ def draw(curves: dict[str, list[list[float]]], texts: int, target: Path) -> None
     axes.set_xlabel("texts trained on")
     axes.set_ylabel("held-out loss, nats a masked token")
     axes.legend(title="batching")
-    figure.savefig(target, dpi=150)
+    figure.savefig(target)
 
 
 if __name__ == "__main__":
