@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from mlmzoo import Tokenizer
 from mlmzoo.kit.tokenizers.unigram import Unigram
-from mlmzoo.tasks.tokenizer import Tokenizer
 
 ROLES = {"pad": "<pad>", "unk": "<unk>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 

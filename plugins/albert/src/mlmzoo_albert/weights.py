@@ -9,49 +9,32 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import dense_rows, encoder_rows, head_rows, norm_rows
 
-ENCODER = "layers/transformer_encoder{_}"
-ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "albert.encoder.albert_layer_groups.{g}.albert_layers.{j}"
-HEAD = "layers/masked_lm_head"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # fmt: off
 CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", "layers/reversible_embedding/vars/0", "albert.embeddings.word_embeddings.weight"),
         Weight("position_embedding/embeddings", "layers/position_embedding/vars/0", "albert.embeddings.position_embeddings.weight"),
         Weight("segment_embedding/embeddings", "layers/embedding/vars/0", "albert.embeddings.token_type_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "albert.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "albert.embeddings.LayerNorm.bias"),
-        Weight("embeddings_projection/kernel", "layers/dense/vars/0", "albert.encoder.embedding_hidden_mapping_in.weight", "kernel"),
-        Weight("embeddings_projection/bias", "layers/dense/vars/1", "albert.encoder.embedding_hidden_mapping_in.bias"),
-        Weight("group_{g}_layer_{j}/attention/query/kernel", f"{ATTENTION}/query_dense/vars/0", f"{LAYER}.attention.query.weight", "attention_kernel"),
-        Weight("group_{g}_layer_{j}/attention/query/bias", f"{ATTENTION}/query_dense/vars/1", f"{LAYER}.attention.query.bias", "attention_bias"),
-        Weight("group_{g}_layer_{j}/attention/key/kernel", f"{ATTENTION}/key_dense/vars/0", f"{LAYER}.attention.key.weight", "attention_kernel"),
-        Weight("group_{g}_layer_{j}/attention/key/bias", f"{ATTENTION}/key_dense/vars/1", f"{LAYER}.attention.key.bias", "attention_bias"),
-        Weight("group_{g}_layer_{j}/attention/value/kernel", f"{ATTENTION}/value_dense/vars/0", f"{LAYER}.attention.value.weight", "attention_kernel"),
-        Weight("group_{g}_layer_{j}/attention/value/bias", f"{ATTENTION}/value_dense/vars/1", f"{LAYER}.attention.value.bias", "attention_bias"),
-        Weight("group_{g}_layer_{j}/attention/output/kernel", f"{ATTENTION}/output_dense/vars/0", f"{LAYER}.attention.dense.weight", "attention_output"),
-        Weight("group_{g}_layer_{j}/attention/output/bias", f"{ATTENTION}/output_dense/vars/1", f"{LAYER}.attention.dense.bias"),
-        Weight("group_{g}_layer_{j}/attention_layer_norm/gamma", f"{ENCODER}/_self_attention_layer_norm/vars/0", f"{LAYER}.attention.LayerNorm.weight"),
-        Weight("group_{g}_layer_{j}/attention_layer_norm/beta", f"{ENCODER}/_self_attention_layer_norm/vars/1", f"{LAYER}.attention.LayerNorm.bias"),
-        Weight("group_{g}_layer_{j}/feedforward/intermediate/kernel", f"{ENCODER}/_feedforward_intermediate_dense/vars/0", f"{LAYER}.ffn.weight", "kernel"),
-        Weight("group_{g}_layer_{j}/feedforward/intermediate/bias", f"{ENCODER}/_feedforward_intermediate_dense/vars/1", f"{LAYER}.ffn.bias"),
-        Weight("group_{g}_layer_{j}/feedforward/output/kernel", f"{ENCODER}/_feedforward_output_dense/vars/0", f"{LAYER}.ffn_output.weight", "kernel"),
-        Weight("group_{g}_layer_{j}/feedforward/output/bias", f"{ENCODER}/_feedforward_output_dense/vars/1", f"{LAYER}.ffn_output.bias"),
-        Weight("group_{g}_layer_{j}/feedforward_layer_norm/gamma", f"{ENCODER}/_feedforward_layer_norm/vars/0", f"{LAYER}.full_layer_layer_norm.weight"),
-        Weight("group_{g}_layer_{j}/feedforward_layer_norm/beta", f"{ENCODER}/_feedforward_layer_norm/vars/1", f"{LAYER}.full_layer_layer_norm.bias"),
-        Weight("pooled_dense/kernel", "layers/dense_1/vars/0", "albert.pooler.weight", "kernel", optional=True),
-        Weight("pooled_dense/bias", "layers/dense_1/vars/1", "albert.pooler.bias", optional=True),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "albert.embeddings.LayerNorm"),
+        *dense_rows("embeddings_projection", "layers/dense", "albert.encoder.embedding_hidden_mapping_in"),
+        *encoder_rows("group_{g}_layer_{j}", "layers/transformer_encoder{_}", {
+            "attention/query": f"{LAYER}.attention.query",
+            "attention/key": f"{LAYER}.attention.key",
+            "attention/value": f"{LAYER}.attention.value",
+            "attention/output": f"{LAYER}.attention.dense",
+            "attention_layer_norm": f"{LAYER}.attention.LayerNorm",
+            "feedforward/intermediate": f"{LAYER}.ffn",
+            "feedforward/output": f"{LAYER}.ffn_output",
+            "feedforward_layer_norm": f"{LAYER}.full_layer_layer_norm",
+        }),
+        *dense_rows("pooled_dense", "layers/dense_1", "albert.pooler", optional=True),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", "predictions.dense.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", "predictions.dense.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", "predictions.LayerNorm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", "predictions.LayerNorm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", "predictions.bias"),
-    ),
+    head=head_rows("predictions.dense", "predictions.LayerNorm", "predictions.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/albert
     settings=(
         Setting("vocabulary_size", "vocab_size", 30000),

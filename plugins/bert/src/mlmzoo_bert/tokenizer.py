@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from mlmzoo import Tokenizer
 from mlmzoo.kit.tokenizers.wordpiece import BERT_SPECIAL_TOKENS, WordPiece
-from mlmzoo.tasks.tokenizer import Tokenizer
 
 
 class BertTokenizer(WordPiece, Tokenizer):

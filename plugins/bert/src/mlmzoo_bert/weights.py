@@ -9,48 +9,32 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import dense_rows, encoder_rows, head_rows, norm_rows
 
-ENCODER = "layers/transformer_encoder{_}"
-ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "bert.encoder.layer.{i}"
-HEAD = "layers/masked_lm_head"
 TRANSFORM = "cls.predictions.transform"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # fmt: off
 CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", "layers/reversible_embedding/vars/0", "bert.embeddings.word_embeddings.weight"),
         Weight("position_embedding/embeddings", "layers/position_embedding/vars/0", "bert.embeddings.position_embeddings.weight"),
         Weight("segment_embedding/embeddings", "layers/embedding/vars/0", "bert.embeddings.token_type_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "bert.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "bert.embeddings.LayerNorm.bias"),
-        Weight("layer_{i}/attention/query/kernel", f"{ATTENTION}/query_dense/vars/0", f"{LAYER}.attention.self.query.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/query/bias", f"{ATTENTION}/query_dense/vars/1", f"{LAYER}.attention.self.query.bias", "attention_bias"),
-        Weight("layer_{i}/attention/key/kernel", f"{ATTENTION}/key_dense/vars/0", f"{LAYER}.attention.self.key.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/key/bias", f"{ATTENTION}/key_dense/vars/1", f"{LAYER}.attention.self.key.bias", "attention_bias"),
-        Weight("layer_{i}/attention/value/kernel", f"{ATTENTION}/value_dense/vars/0", f"{LAYER}.attention.self.value.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/value/bias", f"{ATTENTION}/value_dense/vars/1", f"{LAYER}.attention.self.value.bias", "attention_bias"),
-        Weight("layer_{i}/attention/output/kernel", f"{ATTENTION}/output_dense/vars/0", f"{LAYER}.attention.output.dense.weight", "attention_output"),
-        Weight("layer_{i}/attention/output/bias", f"{ATTENTION}/output_dense/vars/1", f"{LAYER}.attention.output.dense.bias"),
-        Weight("layer_{i}/attention_layer_norm/gamma", f"{ENCODER}/_self_attention_layer_norm/vars/0", f"{LAYER}.attention.output.LayerNorm.weight"),
-        Weight("layer_{i}/attention_layer_norm/beta", f"{ENCODER}/_self_attention_layer_norm/vars/1", f"{LAYER}.attention.output.LayerNorm.bias"),
-        Weight("layer_{i}/feedforward/intermediate/kernel", f"{ENCODER}/_feedforward_intermediate_dense/vars/0", f"{LAYER}.intermediate.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/intermediate/bias", f"{ENCODER}/_feedforward_intermediate_dense/vars/1", f"{LAYER}.intermediate.dense.bias"),
-        Weight("layer_{i}/feedforward/output/kernel", f"{ENCODER}/_feedforward_output_dense/vars/0", f"{LAYER}.output.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/output/bias", f"{ENCODER}/_feedforward_output_dense/vars/1", f"{LAYER}.output.dense.bias"),
-        Weight("layer_{i}/feedforward_layer_norm/gamma", f"{ENCODER}/_feedforward_layer_norm/vars/0", f"{LAYER}.output.LayerNorm.weight"),
-        Weight("layer_{i}/feedforward_layer_norm/beta", f"{ENCODER}/_feedforward_layer_norm/vars/1", f"{LAYER}.output.LayerNorm.bias"),
-        Weight("pooled_dense/kernel", "layers/dense/vars/0", "bert.pooler.dense.weight", "kernel", optional=True),
-        Weight("pooled_dense/bias", "layers/dense/vars/1", "bert.pooler.dense.bias", optional=True),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "bert.embeddings.LayerNorm"),
+        *encoder_rows("layer_{i}", "layers/transformer_encoder{_}", {
+            "attention/query": f"{LAYER}.attention.self.query",
+            "attention/key": f"{LAYER}.attention.self.key",
+            "attention/value": f"{LAYER}.attention.self.value",
+            "attention/output": f"{LAYER}.attention.output.dense",
+            "attention_layer_norm": f"{LAYER}.attention.output.LayerNorm",
+            "feedforward/intermediate": f"{LAYER}.intermediate.dense",
+            "feedforward/output": f"{LAYER}.output.dense",
+            "feedforward_layer_norm": f"{LAYER}.output.LayerNorm",
+        }),
+        *dense_rows("pooled_dense", "layers/dense", "bert.pooler.dense", optional=True),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", f"{TRANSFORM}.dense.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", f"{TRANSFORM}.dense.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", f"{TRANSFORM}.LayerNorm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", f"{TRANSFORM}.LayerNorm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", "cls.predictions.bias"),
-    ),
+    head=head_rows(f"{TRANSFORM}.dense", f"{TRANSFORM}.LayerNorm", "cls.predictions.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/bert
     settings=(
         Setting("vocabulary_size", "vocab_size", 30522),

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from mlmzoo import Tokenizer
 from mlmzoo.kit.tokenizers.unigram import Unigram
-from mlmzoo.tasks.tokenizer import Tokenizer
 
 ROLES = {"pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "mask": "[MASK]"}
 

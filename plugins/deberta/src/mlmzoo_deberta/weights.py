@@ -11,47 +11,31 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import dense_rows, head_rows, norm_rows
 
 ENCODER = "layers/disentangled_attention_encoder{_}"
 ATTENTION = "layers/disentangled_attention_encoder{_}/_self_attention_layer"
 LAYER = "deberta.encoder.layer.{i}"
-HEAD = "layers/masked_lm_head"
 LM_HEAD = "lm_predictions.lm_head"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # fmt: off
 CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", "layers/reversible_embedding/vars/0", "deberta.embeddings.word_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "deberta.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "deberta.embeddings.LayerNorm.bias"),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "deberta.embeddings.LayerNorm"),
         Weight("relative_embedding/embeddings", "layers/relative_embedding/vars/0", "deberta.encoder.rel_embeddings.weight"),
-        Weight("relative_embedding/layer_norm/gamma", "layers/relative_embedding/layer_norm/vars/0", "deberta.encoder.LayerNorm.weight"),
-        Weight("relative_embedding/layer_norm/beta", "layers/relative_embedding/layer_norm/vars/1", "deberta.encoder.LayerNorm.bias"),
-        Weight("layer_{i}/attention/query/kernel", f"{ATTENTION}/_query_dense/vars/0", f"{LAYER}.attention.self.query_proj.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/query/bias", f"{ATTENTION}/_query_dense/vars/1", f"{LAYER}.attention.self.query_proj.bias", "attention_bias"),
-        Weight("layer_{i}/attention/key/kernel", f"{ATTENTION}/_key_dense/vars/0", f"{LAYER}.attention.self.key_proj.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/key/bias", f"{ATTENTION}/_key_dense/vars/1", f"{LAYER}.attention.self.key_proj.bias", "attention_bias"),
-        Weight("layer_{i}/attention/value/kernel", f"{ATTENTION}/_value_dense/vars/0", f"{LAYER}.attention.self.value_proj.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/value/bias", f"{ATTENTION}/_value_dense/vars/1", f"{LAYER}.attention.self.value_proj.bias", "attention_bias"),
-        Weight("layer_{i}/attention/output/kernel", f"{ATTENTION}/_output_dense/vars/0", f"{LAYER}.attention.output.dense.weight", "kernel"),
-        Weight("layer_{i}/attention/output/bias", f"{ATTENTION}/_output_dense/vars/1", f"{LAYER}.attention.output.dense.bias"),
-        Weight("layer_{i}/attention_layer_norm/gamma", f"{ENCODER}/_self_attention_layer_norm/vars/0", f"{LAYER}.attention.output.LayerNorm.weight"),
-        Weight("layer_{i}/attention_layer_norm/beta", f"{ENCODER}/_self_attention_layer_norm/vars/1", f"{LAYER}.attention.output.LayerNorm.bias"),
-        Weight("layer_{i}/feedforward/intermediate/kernel", f"{ENCODER}/_feedforward_intermediate_dense/vars/0", f"{LAYER}.intermediate.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/intermediate/bias", f"{ENCODER}/_feedforward_intermediate_dense/vars/1", f"{LAYER}.intermediate.dense.bias"),
-        Weight("layer_{i}/feedforward/output/kernel", f"{ENCODER}/_feedforward_output_dense/vars/0", f"{LAYER}.output.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/output/bias", f"{ENCODER}/_feedforward_output_dense/vars/1", f"{LAYER}.output.dense.bias"),
-        Weight("layer_{i}/feedforward_layer_norm/gamma", f"{ENCODER}/_feedforward_layer_norm/vars/0", f"{LAYER}.output.LayerNorm.weight"),
-        Weight("layer_{i}/feedforward_layer_norm/beta", f"{ENCODER}/_feedforward_layer_norm/vars/1", f"{LAYER}.output.LayerNorm.bias"),
+        *norm_rows("relative_embedding/layer_norm", "layers/relative_embedding/layer_norm", "deberta.encoder.LayerNorm"),
+        *dense_rows("layer_{i}/attention/query", f"{ATTENTION}/_query_dense", f"{LAYER}.attention.self.query_proj", "attention_kernel", "attention_bias"),
+        *dense_rows("layer_{i}/attention/key", f"{ATTENTION}/_key_dense", f"{LAYER}.attention.self.key_proj", "attention_kernel", "attention_bias"),
+        *dense_rows("layer_{i}/attention/value", f"{ATTENTION}/_value_dense", f"{LAYER}.attention.self.value_proj", "attention_kernel", "attention_bias"),
+        *dense_rows("layer_{i}/attention/output", f"{ATTENTION}/_output_dense", f"{LAYER}.attention.output.dense"),
+        *norm_rows("layer_{i}/attention_layer_norm", f"{ENCODER}/_self_attention_layer_norm", f"{LAYER}.attention.output.LayerNorm"),
+        *dense_rows("layer_{i}/feedforward/intermediate", f"{ENCODER}/_feedforward_intermediate_dense", f"{LAYER}.intermediate.dense"),
+        *dense_rows("layer_{i}/feedforward/output", f"{ENCODER}/_feedforward_output_dense", f"{LAYER}.output.dense"),
+        *norm_rows("layer_{i}/feedforward_layer_norm", f"{ENCODER}/_feedforward_layer_norm", f"{LAYER}.output.LayerNorm"),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", f"{LM_HEAD}.dense.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", f"{LM_HEAD}.dense.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", f"{LM_HEAD}.LayerNorm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", f"{LM_HEAD}.LayerNorm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", f"{LM_HEAD}.bias"),
-    ),
+    head=head_rows(f"{LM_HEAD}.dense", f"{LM_HEAD}.LayerNorm", f"{LM_HEAD}.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/deberta-v2
     settings=(
         Setting("vocabulary_size", "vocab_size", 128100),

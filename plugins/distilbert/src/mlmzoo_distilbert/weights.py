@@ -9,45 +9,30 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import encoder_rows, head_rows, norm_rows
 
 EMBEDDINGS = "layers/token_and_position_embedding"
-ENCODER = "layers/transformer_encoder{_}"
-ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "distilbert.transformer.layer.{i}"
-HEAD = "layers/masked_lm_head"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # fmt: off
 CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", f"{EMBEDDINGS}/token_embedding/vars/0", "distilbert.embeddings.word_embeddings.weight"),
         Weight("position_embedding/embeddings", f"{EMBEDDINGS}/position_embedding/vars/0", "distilbert.embeddings.position_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "distilbert.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "distilbert.embeddings.LayerNorm.bias"),
-        Weight("layer_{i}/attention/query/kernel", f"{ATTENTION}/query_dense/vars/0", f"{LAYER}.attention.q_lin.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/query/bias", f"{ATTENTION}/query_dense/vars/1", f"{LAYER}.attention.q_lin.bias", "attention_bias"),
-        Weight("layer_{i}/attention/key/kernel", f"{ATTENTION}/key_dense/vars/0", f"{LAYER}.attention.k_lin.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/key/bias", f"{ATTENTION}/key_dense/vars/1", f"{LAYER}.attention.k_lin.bias", "attention_bias"),
-        Weight("layer_{i}/attention/value/kernel", f"{ATTENTION}/value_dense/vars/0", f"{LAYER}.attention.v_lin.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/value/bias", f"{ATTENTION}/value_dense/vars/1", f"{LAYER}.attention.v_lin.bias", "attention_bias"),
-        Weight("layer_{i}/attention/output/kernel", f"{ATTENTION}/output_dense/vars/0", f"{LAYER}.attention.out_lin.weight", "attention_output"),
-        Weight("layer_{i}/attention/output/bias", f"{ATTENTION}/output_dense/vars/1", f"{LAYER}.attention.out_lin.bias"),
-        Weight("layer_{i}/attention_layer_norm/gamma", f"{ENCODER}/_self_attention_layer_norm/vars/0", f"{LAYER}.sa_layer_norm.weight"),
-        Weight("layer_{i}/attention_layer_norm/beta", f"{ENCODER}/_self_attention_layer_norm/vars/1", f"{LAYER}.sa_layer_norm.bias"),
-        Weight("layer_{i}/feedforward/intermediate/kernel", f"{ENCODER}/_feedforward_intermediate_dense/vars/0", f"{LAYER}.ffn.lin1.weight", "kernel"),
-        Weight("layer_{i}/feedforward/intermediate/bias", f"{ENCODER}/_feedforward_intermediate_dense/vars/1", f"{LAYER}.ffn.lin1.bias"),
-        Weight("layer_{i}/feedforward/output/kernel", f"{ENCODER}/_feedforward_output_dense/vars/0", f"{LAYER}.ffn.lin2.weight", "kernel"),
-        Weight("layer_{i}/feedforward/output/bias", f"{ENCODER}/_feedforward_output_dense/vars/1", f"{LAYER}.ffn.lin2.bias"),
-        Weight("layer_{i}/feedforward_layer_norm/gamma", f"{ENCODER}/_feedforward_layer_norm/vars/0", f"{LAYER}.output_layer_norm.weight"),
-        Weight("layer_{i}/feedforward_layer_norm/beta", f"{ENCODER}/_feedforward_layer_norm/vars/1", f"{LAYER}.output_layer_norm.bias"),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "distilbert.embeddings.LayerNorm"),
+        *encoder_rows("layer_{i}", "layers/transformer_encoder{_}", {
+            "attention/query": f"{LAYER}.attention.q_lin",
+            "attention/key": f"{LAYER}.attention.k_lin",
+            "attention/value": f"{LAYER}.attention.v_lin",
+            "attention/output": f"{LAYER}.attention.out_lin",
+            "attention_layer_norm": f"{LAYER}.sa_layer_norm",
+            "feedforward/intermediate": f"{LAYER}.ffn.lin1",
+            "feedforward/output": f"{LAYER}.ffn.lin2",
+            "feedforward_layer_norm": f"{LAYER}.output_layer_norm",
+        }),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", "vocab_transform.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", "vocab_transform.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", "vocab_layer_norm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", "vocab_layer_norm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", "vocab_projector.bias"),
-    ),
+    head=head_rows("vocab_transform", "vocab_layer_norm", "vocab_projector.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/distilbert
     settings=(
         Setting("vocabulary_size", "vocab_size", 30522),

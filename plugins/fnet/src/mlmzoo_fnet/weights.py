@@ -3,41 +3,28 @@
 # ruff: noqa: E501  (a row of the table is a line)
 
 from mlmzoo.contract.records import TRANSFORMERS_ACTIVATIONS, Checkpoint, Setting, Weight
+from mlmzoo.kit.tables import dense_rows, head_rows, norm_rows
 
 ENCODER = "layers/f_net_encoder{_}"
 LAYER = "fnet.encoder.layer.{i}"
-HEAD = "layers/masked_lm_head"
 TRANSFORM = "cls.predictions.transform"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # fmt: off
 CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", "layers/reversible_embedding/vars/0", "fnet.embeddings.word_embeddings.weight"),
         Weight("position_embedding/embeddings", "layers/position_embedding/vars/0", "fnet.embeddings.position_embeddings.weight"),
         Weight("segment_embedding/embeddings", "layers/embedding/vars/0", "fnet.embeddings.token_type_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "fnet.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "fnet.embeddings.LayerNorm.bias"),
-        Weight("embeddings_projection/kernel", "layers/dense/vars/0", "fnet.embeddings.projection.weight", "kernel"),
-        Weight("embeddings_projection/bias", "layers/dense/vars/1", "fnet.embeddings.projection.bias"),
-        Weight("layer_{i}/mixing_layer_norm/gamma", f"{ENCODER}/_mixing_layer_norm/vars/0", f"{LAYER}.fourier.output.LayerNorm.weight"),
-        Weight("layer_{i}/mixing_layer_norm/beta", f"{ENCODER}/_mixing_layer_norm/vars/1", f"{LAYER}.fourier.output.LayerNorm.bias"),
-        Weight("layer_{i}/feedforward/intermediate/kernel", f"{ENCODER}/_intermediate_dense/vars/0", f"{LAYER}.intermediate.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/intermediate/bias", f"{ENCODER}/_intermediate_dense/vars/1", f"{LAYER}.intermediate.dense.bias"),
-        Weight("layer_{i}/feedforward/output/kernel", f"{ENCODER}/_output_dense/vars/0", f"{LAYER}.output.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/output/bias", f"{ENCODER}/_output_dense/vars/1", f"{LAYER}.output.dense.bias"),
-        Weight("layer_{i}/feedforward_layer_norm/gamma", f"{ENCODER}/_output_layer_norm/vars/0", f"{LAYER}.output.LayerNorm.weight"),
-        Weight("layer_{i}/feedforward_layer_norm/beta", f"{ENCODER}/_output_layer_norm/vars/1", f"{LAYER}.output.LayerNorm.bias"),
-        Weight("pooled_dense/kernel", "layers/dense_1/vars/0", "fnet.pooler.dense.weight", "kernel", optional=True),
-        Weight("pooled_dense/bias", "layers/dense_1/vars/1", "fnet.pooler.dense.bias", optional=True),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "fnet.embeddings.LayerNorm"),
+        *dense_rows("embeddings_projection", "layers/dense", "fnet.embeddings.projection"),
+        *norm_rows("layer_{i}/mixing_layer_norm", f"{ENCODER}/_mixing_layer_norm", f"{LAYER}.fourier.output.LayerNorm"),
+        *dense_rows("layer_{i}/feedforward/intermediate", f"{ENCODER}/_intermediate_dense", f"{LAYER}.intermediate.dense"),
+        *dense_rows("layer_{i}/feedforward/output", f"{ENCODER}/_output_dense", f"{LAYER}.output.dense"),
+        *norm_rows("layer_{i}/feedforward_layer_norm", f"{ENCODER}/_output_layer_norm", f"{LAYER}.output.LayerNorm"),
+        *dense_rows("pooled_dense", "layers/dense_1", "fnet.pooler.dense", optional=True),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", f"{TRANSFORM}.dense.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", f"{TRANSFORM}.dense.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", f"{TRANSFORM}.LayerNorm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", f"{TRANSFORM}.LayerNorm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", "cls.predictions.bias"),
-    ),
+    head=head_rows(f"{TRANSFORM}.dense", f"{TRANSFORM}.LayerNorm", "cls.predictions.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/fnet
     settings=(
         Setting("vocabulary_size", "vocab_size", 32000),

@@ -9,14 +9,12 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import encoder_rows, head_rows, norm_rows
 
 EMBEDDING = "layers/token_and_position_embedding"
-ENCODER = "layers/transformer_encoder{_}"
-ATTENTION = "layers/transformer_encoder{_}/_self_attention_layer"
 LAYER = "roberta.encoder.layer.{i}"
-HEAD = "layers/masked_lm_head"
 
-# One row per variable: ours, KerasHub's dataset, transformers' key, how the shapes differ.
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
 # transformers counts positions from the padding id, 1, so that two rows come before the first
 # one used; and it adds the embedding of the one segment there is to every token.
 # fmt: off
@@ -24,32 +22,19 @@ CHECKPOINT = Checkpoint(
     backbone=(
         Weight("token_embedding/embeddings", f"{EMBEDDING}/token_embedding/vars/0", "roberta.embeddings.word_embeddings.weight"),
         Weight("position_embedding/embeddings", f"{EMBEDDING}/position_embedding/vars/0", "roberta.embeddings.position_embeddings.weight", skip_rows=2, folded="roberta.embeddings.token_type_embeddings.weight"),
-        Weight("embeddings_layer_norm/gamma", "layers/layer_normalization/vars/0", "roberta.embeddings.LayerNorm.weight"),
-        Weight("embeddings_layer_norm/beta", "layers/layer_normalization/vars/1", "roberta.embeddings.LayerNorm.bias"),
-        Weight("layer_{i}/attention/query/kernel", f"{ATTENTION}/query_dense/vars/0", f"{LAYER}.attention.self.query.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/query/bias", f"{ATTENTION}/query_dense/vars/1", f"{LAYER}.attention.self.query.bias", "attention_bias"),
-        Weight("layer_{i}/attention/key/kernel", f"{ATTENTION}/key_dense/vars/0", f"{LAYER}.attention.self.key.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/key/bias", f"{ATTENTION}/key_dense/vars/1", f"{LAYER}.attention.self.key.bias", "attention_bias"),
-        Weight("layer_{i}/attention/value/kernel", f"{ATTENTION}/value_dense/vars/0", f"{LAYER}.attention.self.value.weight", "attention_kernel"),
-        Weight("layer_{i}/attention/value/bias", f"{ATTENTION}/value_dense/vars/1", f"{LAYER}.attention.self.value.bias", "attention_bias"),
-        Weight("layer_{i}/attention/output/kernel", f"{ATTENTION}/output_dense/vars/0", f"{LAYER}.attention.output.dense.weight", "attention_output"),
-        Weight("layer_{i}/attention/output/bias", f"{ATTENTION}/output_dense/vars/1", f"{LAYER}.attention.output.dense.bias"),
-        Weight("layer_{i}/attention_layer_norm/gamma", f"{ENCODER}/_self_attention_layer_norm/vars/0", f"{LAYER}.attention.output.LayerNorm.weight"),
-        Weight("layer_{i}/attention_layer_norm/beta", f"{ENCODER}/_self_attention_layer_norm/vars/1", f"{LAYER}.attention.output.LayerNorm.bias"),
-        Weight("layer_{i}/feedforward/intermediate/kernel", f"{ENCODER}/_feedforward_intermediate_dense/vars/0", f"{LAYER}.intermediate.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/intermediate/bias", f"{ENCODER}/_feedforward_intermediate_dense/vars/1", f"{LAYER}.intermediate.dense.bias"),
-        Weight("layer_{i}/feedforward/output/kernel", f"{ENCODER}/_feedforward_output_dense/vars/0", f"{LAYER}.output.dense.weight", "kernel"),
-        Weight("layer_{i}/feedforward/output/bias", f"{ENCODER}/_feedforward_output_dense/vars/1", f"{LAYER}.output.dense.bias"),
-        Weight("layer_{i}/feedforward_layer_norm/gamma", f"{ENCODER}/_feedforward_layer_norm/vars/0", f"{LAYER}.output.LayerNorm.weight"),
-        Weight("layer_{i}/feedforward_layer_norm/beta", f"{ENCODER}/_feedforward_layer_norm/vars/1", f"{LAYER}.output.LayerNorm.bias"),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", "roberta.embeddings.LayerNorm"),
+        *encoder_rows("layer_{i}", "layers/transformer_encoder{_}", {
+            "attention/query": f"{LAYER}.attention.self.query",
+            "attention/key": f"{LAYER}.attention.self.key",
+            "attention/value": f"{LAYER}.attention.self.value",
+            "attention/output": f"{LAYER}.attention.output.dense",
+            "attention_layer_norm": f"{LAYER}.attention.output.LayerNorm",
+            "feedforward/intermediate": f"{LAYER}.intermediate.dense",
+            "feedforward/output": f"{LAYER}.output.dense",
+            "feedforward_layer_norm": f"{LAYER}.output.LayerNorm",
+        }),
     ),
-    head=(
-        Weight("mlm_head/dense/kernel", f"{HEAD}/_intermediate_dense/vars/0", "lm_head.dense.weight", "kernel"),
-        Weight("mlm_head/dense/bias", f"{HEAD}/_intermediate_dense/vars/1", "lm_head.dense.bias"),
-        Weight("mlm_head/layer_norm/gamma", f"{HEAD}/_intermediate_layer_norm/vars/0", "lm_head.layer_norm.weight"),
-        Weight("mlm_head/layer_norm/beta", f"{HEAD}/_intermediate_layer_norm/vars/1", "lm_head.layer_norm.bias"),
-        Weight("mlm_head/output_bias", f"{HEAD}/vars/0", "lm_head.bias"),
-    ),
+    head=head_rows("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/roberta
     settings=(
         Setting("vocabulary_size", "vocab_size", 50265),

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from mlmzoo import Tokenizer
 from mlmzoo.kit.tokenizers.unigram import Unigram
-from mlmzoo.tasks.tokenizer import Tokenizer
 
 ROLES = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
 
