@@ -9,9 +9,9 @@ from mlmzoo.data.batching import (
     by_length,
     by_order,
     ladder,
-    packed,
     plan,
 )
+from mlmzoo.data.packing import packed
 
 
 def skewed(count=3000, limit=128, seed=0):

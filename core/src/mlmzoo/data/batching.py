@@ -107,7 +107,7 @@ def plan(
     """
     if mode not in MODES:
         raise InputError(f"Asked for batching={mode!r}; known are {', '.join(map(repr, MODES))}.")
-    _check_batch_size(batch_size)
+    check_batch_size(batch_size)
     lengths = np.asarray(lengths)
     if mode == "fixed" or not len(lengths):
         return (limit,)
@@ -178,9 +178,9 @@ def by_length(
         rng: Shuffles the texts within a length, and the batches. ``None`` keeps the texts of a
             length in order, and the batches from short to long.
     """
-    _check_batch_size(batch_size)
+    check_batch_size(batch_size)
     home = _homes(lengths, shapes)
-    texts = np.empty(len(lengths), _index_type(len(lengths)))
+    texts = np.empty(len(lengths), index_type(len(lengths)))
     widths = np.empty(-(-len(lengths) // batch_size), np.int64)
     done = 0
     left = texts[:0]
@@ -201,85 +201,6 @@ def by_length(
     return Arrangement(texts, begins, widths, order)
 
 
-def packed(
-    lengths: np.ndarray,
-    length: int,
-    batch_size: int,
-    rng: np.random.Generator | None = None,
-) -> Arrangement:
-    """Put several texts into one row, with few gaps, and rows into batches.
-
-    Texts are taken from the longest to the shortest, each into the fullest row that still holds
-    it, as in best-fit decreasing; all texts of one length are placed at once, since only the
-    histogram of lengths matters (Krell et al., 2021, https://arxiv.org/abs/2107.02027). So the
-    number of rows depends on the lengths alone, and which of the texts of one length stand
-    where, on `rng`.
-
-    A batch has as many rows as hold about `batch_size` texts, always the same number.
-
-    Args:
-        lengths: Tokens in each text, shape ``(N,)``, none above `length`.
-        length: Tokens a row.
-        batch_size: Texts a batch, on average.
-        rng: Shuffles the texts of one length, and the rows. ``None`` keeps their order.
-    """
-    _check_batch_size(batch_size)
-    if len(lengths) and lengths.max() > length:
-        raise ValueError(f"A text has {lengths.max()} tokens, and its row {length}.")
-    texts = np.arange(len(lengths), dtype=_index_type(len(lengths)))
-    if rng is not None:
-        rng.shuffle(texts)
-    texts = texts[np.argsort(-lengths[texts].astype(np.int32), kind="stable")]
-    row = _best_fit(np.bincount(lengths, minlength=length + 1), length, texts.dtype)
-    count = int(row.max(initial=-1)) + 1
-    if rng is not None:
-        row = rng.permutation(count).astype(row.dtype)[row]
-    by_row = np.argsort(row, kind="stable")
-    row, texts = row[by_row], texts[by_row]
-    rows = rows_of_packed(len(lengths), count, batch_size)
-    begins = np.searchsorted(row, np.arange(0, count + rows, rows))
-    widths = np.full(len(begins) - 1, length)
-    return Arrangement(texts, begins, widths, rows=row % rows)
-
-
-def rows_of_packed(texts: int, rows: int, batch_size: int) -> int:
-    """Rows that hold about `batch_size` of the `texts` that take `rows` in all; at least one."""
-    return max(1, min(rows, round(batch_size * rows / max(1, texts))))
-
-
-def _best_fit(histogram: np.ndarray, length: int, dtype: np.dtype) -> np.ndarray:
-    """The row of each text, texts given from the longest to the shortest by their histogram."""
-    result = np.empty(int(histogram.sum()), dtype)
-    free: list[list[np.ndarray]] = [[] for _ in range(length + 1)]
-    done = opened = 0
-    for size in np.flatnonzero(histogram)[::-1]:
-        stop = done + int(histogram[size])
-        room = size
-        while done < stop:
-            while room <= length and not free[room]:
-                room += 1
-            if room > length:  # rows are opened for what is left, each filled as far as it goes
-                each = length // size
-                rows = opened + np.arange(stop - done, dtype=dtype) // each
-                result[done:stop] = rows
-                opened = int(rows[-1]) + 1
-                free[length - size * each].append(np.unique(rows[: (stop - done) // each * each]))
-                if over := (stop - done) % each:
-                    free[length - size * over].append(rows[-1:])
-                done = stop
-                break
-            rows = free[room].pop()
-            taken = rows[: stop - done]
-            if len(taken) < len(rows):
-                free[room].append(rows[len(taken) :])
-            result[done : done + len(taken)] = taken
-            done += len(taken)
-            rest = room - size
-            free[rest].append(taken)
-            room = min(room, rest) if rest >= size else room
-    return result
-
-
 def by_order(lengths: np.ndarray, batch_size: int) -> Arrangement:
     """Put texts into batches in the order of their lengths, each as long as its longest text.
 
@@ -289,7 +210,7 @@ def by_order(lengths: np.ndarray, batch_size: int) -> Arrangement:
         lengths: Tokens in each text, shape ``(N,)``.
         batch_size: Rows a batch.
     """
-    _check_batch_size(batch_size)
+    check_batch_size(batch_size)
     texts = np.argsort(lengths, kind="stable")
     begins = np.arange(0, len(texts) + batch_size, batch_size).clip(max=len(texts))
     begins = begins[: -(-len(texts) // batch_size) + 1]
@@ -304,10 +225,12 @@ def _homes(lengths: np.ndarray, shapes: Sequence[int]) -> np.ndarray:
     return np.searchsorted(shapes, np.arange(longest + 1)).astype(np.uint16)[lengths]
 
 
-def _index_type(count: int) -> np.dtype:
+def index_type(count: int) -> np.dtype:
+    """The smallest integers that number `count` texts."""
     return np.dtype(np.int32 if count < 2**31 else np.int64)
 
 
-def _check_batch_size(batch_size: int) -> None:
+def check_batch_size(batch_size: int) -> None:
+    """Raise `InputError` where no batch can have this size."""
     if batch_size < 1:
         raise InputError(f"Asked for batch_size={batch_size!r}; give at least 1.")

@@ -19,11 +19,11 @@ from mlmzoo.data.batching import (
     Arrangement,
     Group,
     by_length,
-    packed,
     plan,
 )
 from mlmzoo.data.frames import Batch, frame
 from mlmzoo.data.masking import MaskingRule, draw
+from mlmzoo.data.packing import packed
 from mlmzoo.data.rows import TokenRows
 
 MASKS, ORDER = 0, 1
