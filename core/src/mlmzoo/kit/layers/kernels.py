@@ -198,6 +198,15 @@ def product(x: Any, matrix: Any, bias: Any = None) -> Any:
     return found if bias is None else found + bias
 
 
+def unfilled(shape: Any, dtype: str) -> Any:
+    """A tensor whose values are about to be written."""
+    if BACKEND == "tensorflow":
+        return tf.raw_ops.Empty(shape=shape, dtype=dtype)
+    if BACKEND == "torch":
+        return torch.empty(*shape, dtype=getattr(torch, dtype))
+    return ops.zeros(shape, dtype)
+
+
 def in_one_pass(function: Callable[[Any], Any], x: Any) -> Any:
     """``function(x)`` where there will be a gradient, for a function of single elements.
 
