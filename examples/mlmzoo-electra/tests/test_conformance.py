@@ -1,0 +1,5 @@
+from mlmzoo.testing import FamilyConformance
+
+
+class TestElectra(FamilyConformance):
+    family_name = "electra"
