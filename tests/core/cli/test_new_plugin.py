@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
+
+CORE = Path(__file__).resolve().parents[3] / "core"
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +86,9 @@ def test_without_copier_it_says_what_to_install_and_writes_nothing(mlmzoo, here,
     assert done.stderr.startswith("error: mlmzoo new-plugin fills in a template with copier")
     assert done.stderr.rstrip().endswith("Install it: pip install 'mlmzoo[new-plugin]'")
     assert list(here.iterdir()) == []
+    project = tomllib.loads((CORE / "pyproject.toml").read_text())["project"]
+    assert "copier" in str(project["optional-dependencies"]["new-plugin"])
+    assert "copier" not in str(project["dependencies"])
 
 
 def test_it_prints_the_next_commands(mlmzoo, here):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -11,12 +10,6 @@ from typing import Any
 import click
 
 from mlmzoo.cli import options
-
-DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-"""What a distribution may be called (the packaging specification, "Names and normalization")."""
-
-EXTRA = "new-plugin"
-"""The extra of core that brings what fills in the template."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class Names:
         from mlmzoo.plugins.validation import SHORT_NAME
 
         short = normalise(name).removeprefix("mlmzoo-")
-        if not DISTRIBUTION.fullmatch(name) or not SHORT_NAME.fullmatch(short):
+        if not SHORT_NAME.fullmatch(short):
             raise click.BadParameter(
                 f"{name!r} cannot be the name of a package and of a Python module. Use letters and "
                 "digits, a letter first, with single hyphens between words, for instance my-bert."
@@ -120,6 +113,6 @@ def _copier() -> Any:
     except ImportError as error:
         raise MissingPackageError(
             "mlmzoo new-plugin fills in a template with copier, which cannot be imported "
-            f"({error}). Install it: pip install 'mlmzoo[{EXTRA}]'"
+            f"({error}). Install it: pip install 'mlmzoo[new-plugin]'"
         ) from error
     return run_copy
