@@ -26,6 +26,7 @@ DOCUMENTED = (
     "mlmzoo.contract.protocols",
     "mlmzoo.contract.records",
     "mlmzoo.kit.layers",
+    "mlmzoo.kit.tables",
     "mlmzoo.kit.tokenizers",
     "mlmzoo.testing",
 )

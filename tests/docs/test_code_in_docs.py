@@ -1,20 +1,27 @@
 """Code in the README and the documentation runs as it stands.
 
-The Python and bash blocks of a page run in order, in one namespace and one empty directory. A block
-that cannot run says why in a comment before it: ``<!-- not run: reason -->``.
+The Python and bash blocks of a page run in order, in one namespace and one empty directory, with a
+Python to install into. A block that cannot run says why in a comment before it:
+``<!-- not run: reason -->``.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import site
 import subprocess
 import sys
+import sysconfig
 import textwrap
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+import mlmzoo
+from mlmzoo.plugins import current
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -56,7 +63,9 @@ def blocks(markdown: str) -> list[Block]:
 
 def run(page: str, found: list[Block], directory: Path) -> None:
     namespace: dict[str, object] = {"__name__": "__docs__"}
-    environment = {**os.environ, "PATH": f"{commands(directory)}{os.pathsep}{os.environ['PATH']}"}
+    python = directory.parent / f"{directory.name}-python"
+    packages = overlay(python)
+    environment = {**os.environ, "PATH": f"{commands(python)}{os.pathsep}{os.environ['PATH']}"}
     for block in found:
         if block.not_run or block.language not in RUN:
             continue
@@ -70,18 +79,35 @@ def run(page: str, found: list[Block], directory: Path) -> None:
             assert done.returncode == 0, (
                 f"{page}:{block.line}\n{block.code}\n{done.stdout}{done.stderr}"
             )
+            if "pip install" in block.code:  # readers start their Python after it
+                site.addsitedir(str(packages))
+                mlmzoo.refresh_plugins()
+
+
+def overlay(directory: Path) -> Path:
+    """A new Python that also sees the packages of this one; returns where its own packages go."""
+    venv.create(directory, with_pip=False)
+    scheme = {"base": str(directory), "platbase": str(directory)}
+    packages = Path(sysconfig.get_path("purelib", vars=scheme))
+    below = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    (packages / "below.pth").write_text("\n".join(below) + "\n", encoding="utf-8")
+    return packages
 
 
 def commands(directory: Path) -> Path:
-    """A directory with the `mlmzoo` and `python` of the Python that runs this test."""
-    commands = directory.parent / f"{directory.name}-commands"
+    """A directory with the `python`, `mlmzoo` and `pip` of the Python that is there."""
+    python = f'"{directory / "bin" / "python"}"'
+    pip = f'shift; exec "{sys.executable}" -m pip --python {python} install'
+    commands = directory / "commands"
     commands.mkdir(exist_ok=True)
-    for name, arguments in (
-        ("python", ""),
-        ("mlmzoo", "-c 'from mlmzoo.cli import main; main()'"),
+    for name, command in (
+        ("python", f"exec {python}"),
+        ("mlmzoo", f"exec {python} -c 'from mlmzoo.cli import main; main()'"),
+        # What a package on a page depends on is here, and there may be no network.
+        ("pip", f"{pip} --quiet --no-index --no-deps --no-build-isolation"),
     ):
         script = commands / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        script.write_text(f'#!/bin/sh\n{command} "$@"\n')
         script.chmod(0o755)
     return commands
 
@@ -91,6 +117,8 @@ def commands(directory: Path) -> Path:
 @pytest.mark.parametrize("page", PAGES)
 def test_code_on_the_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(current, "_current", current._current)
     run(page, blocks((ROOT / page).read_text(encoding="utf-8")), tmp_path)
 
 

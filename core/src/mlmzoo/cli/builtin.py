@@ -15,6 +15,7 @@ COMMANDS = {
     "fill-mask": "Fill the masks in texts.",
     "convert": "Rewrite a preset in another layout.",
     "train": "Adapt a preset to text files, or train a model from scratch.",
+    "new-plugin": "Write a package for a new family, complete and working.",
 }
 
 

@@ -85,6 +85,15 @@ as_json = _option("--json", "as_json", is_flag=True, help="Print JSON and nothin
 
 def new_directory(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     """Callback of an option that names a directory to write: refuses one that holds something."""
+    return make_directory(value)
+
+
+def make_directory(value: str) -> str:
+    """Path of a directory that holds nothing, made if it is not there.
+
+    Raises:
+        click.BadParameter: It holds something, is a file, or cannot be written to.
+    """
     path = os.path.expanduser(value)
     if os.path.isdir(path) and os.listdir(path):
         raise click.BadParameter(f"{value!r} is there and is not empty. Name a new directory.")

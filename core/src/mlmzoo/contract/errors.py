@@ -31,6 +31,10 @@ class BackendError(MlmzooError, ImportError):
     """Keras found no usable backend; the message says what to install or set."""
 
 
+class MissingPackageError(MlmzooError, ImportError):
+    """An optional package that was needed is not installed; the message says how to install it."""
+
+
 # Where the files are ------------------------------------------------------------------------------
 
 
