@@ -1,4 +1,6 @@
-"""Where each variable and setting of ELECTRA lives, in our model and in transformers."""
+"""Where each variable and setting of ELECTRA lives, in our model and in checkpoints."""
+
+# ruff: noqa: E501  (a row of the table is a line)
 
 from mlmzoo.contract.records import (
     TRANSFORMERS_ACTIVATIONS,
@@ -7,63 +9,35 @@ from mlmzoo.contract.records import (
     Setting,
     Weight,
 )
+from mlmzoo.kit.tables import dense_rows, encoder_rows, head_rows, norm_rows
 
 EMBEDDINGS = "electra.embeddings"
 LAYER = "electra.encoder.layer.{i}"
+HEAD = "generator_predictions"
 
-# One row per variable: ours, transformers' key.
-BACKBONE = (
-    ("token_embedding/embeddings", f"{EMBEDDINGS}.word_embeddings.weight"),
-    ("position_embedding/embeddings", f"{EMBEDDINGS}.position_embeddings.weight"),
-    ("segment_embedding/embeddings", f"{EMBEDDINGS}.token_type_embeddings.weight"),
-    ("embeddings_layer_norm/gamma", f"{EMBEDDINGS}.LayerNorm.weight"),
-    ("embeddings_layer_norm/beta", f"{EMBEDDINGS}.LayerNorm.bias"),
-    ("embeddings_projection/kernel", "electra.embeddings_project.weight"),
-    ("embeddings_projection/bias", "electra.embeddings_project.bias"),
-    ("layer_{i}/attention/query/kernel", f"{LAYER}.attention.self.query.weight"),
-    ("layer_{i}/attention/query/bias", f"{LAYER}.attention.self.query.bias"),
-    ("layer_{i}/attention/key/kernel", f"{LAYER}.attention.self.key.weight"),
-    ("layer_{i}/attention/key/bias", f"{LAYER}.attention.self.key.bias"),
-    ("layer_{i}/attention/value/kernel", f"{LAYER}.attention.self.value.weight"),
-    ("layer_{i}/attention/value/bias", f"{LAYER}.attention.self.value.bias"),
-    ("layer_{i}/attention/output/kernel", f"{LAYER}.attention.output.dense.weight"),
-    ("layer_{i}/attention/output/bias", f"{LAYER}.attention.output.dense.bias"),
-    ("layer_{i}/attention_layer_norm/gamma", f"{LAYER}.attention.output.LayerNorm.weight"),
-    ("layer_{i}/attention_layer_norm/beta", f"{LAYER}.attention.output.LayerNorm.bias"),
-    ("layer_{i}/feedforward/intermediate/kernel", f"{LAYER}.intermediate.dense.weight"),
-    ("layer_{i}/feedforward/intermediate/bias", f"{LAYER}.intermediate.dense.bias"),
-    ("layer_{i}/feedforward/output/kernel", f"{LAYER}.output.dense.weight"),
-    ("layer_{i}/feedforward/output/bias", f"{LAYER}.output.dense.bias"),
-    ("layer_{i}/feedforward_layer_norm/gamma", f"{LAYER}.output.LayerNorm.weight"),
-    ("layer_{i}/feedforward_layer_norm/beta", f"{LAYER}.output.LayerNorm.bias"),
-)
-HEAD = (
-    ("mlm_head/dense/kernel", "generator_predictions.dense.weight"),
-    ("mlm_head/dense/bias", "generator_predictions.dense.bias"),
-    ("mlm_head/layer_norm/gamma", "generator_predictions.LayerNorm.weight"),
-    ("mlm_head/layer_norm/beta", "generator_predictions.LayerNorm.bias"),
-    ("mlm_head/output_bias", "generator_lm_head.bias"),
-)
-
-
-def rows(names: tuple[tuple[str, str], ...]) -> tuple[Weight, ...]:
-    """The table's rows. The keras layout has our names: KerasHub has no masked LM of ELECTRA."""
-    return tuple(
-        Weight(
-            ours,
-            ours,
-            theirs,
-            "kernel" if ours.endswith("/kernel") else "same",
-            # Not there where the embeddings are as wide as the encoder.
-            optional=ours.startswith("embeddings_projection/"),
-        )
-        for ours, theirs in names
-    )
-
-
+# A line per layer or variable: ours, KerasHub's group or dataset, transformers' module or key.
+# KerasHub has no masked LM of ELECTRA, so these names are free; they are those of its BERT.
+# fmt: off
 CHECKPOINT = Checkpoint(
-    backbone=rows(BACKBONE),
-    head=rows(HEAD),
+    backbone=(
+        Weight("token_embedding/embeddings", "layers/reversible_embedding/vars/0", f"{EMBEDDINGS}.word_embeddings.weight"),
+        Weight("position_embedding/embeddings", "layers/position_embedding/vars/0", f"{EMBEDDINGS}.position_embeddings.weight"),
+        Weight("segment_embedding/embeddings", "layers/embedding/vars/0", f"{EMBEDDINGS}.token_type_embeddings.weight"),
+        *norm_rows("embeddings_layer_norm", "layers/layer_normalization", f"{EMBEDDINGS}.LayerNorm"),
+        # Not there where the embeddings are as wide as the encoder.
+        *dense_rows("embeddings_projection", "layers/dense", "electra.embeddings_project", optional=True),
+        *encoder_rows("layer_{i}", "layers/transformer_encoder{_}", {
+            "attention/query": f"{LAYER}.attention.self.query",
+            "attention/key": f"{LAYER}.attention.self.key",
+            "attention/value": f"{LAYER}.attention.self.value",
+            "attention/output": f"{LAYER}.attention.output.dense",
+            "attention_layer_norm": f"{LAYER}.attention.output.LayerNorm",
+            "feedforward/intermediate": f"{LAYER}.intermediate.dense",
+            "feedforward/output": f"{LAYER}.output.dense",
+            "feedforward_layer_norm": f"{LAYER}.output.LayerNorm",
+        }),
+    ),
+    head=head_rows(f"{HEAD}.dense", f"{HEAD}.LayerNorm", "generator_lm_head.bias"),
     # transformers' defaults: https://huggingface.co/docs/transformers/model_doc/electra
     settings=(
         Setting("vocabulary_size", "vocab_size", 30522),
@@ -98,3 +72,4 @@ CHECKPOINT = Checkpoint(
     ),
     architecture="ElectraForMaskedLM",
 )
+# fmt: on

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.unigram import Unigram
+from mlmzoo.kit.tokenizers import Unigram
 
 ROLES = {"pad": "<pad>", "unk": "<unk>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 

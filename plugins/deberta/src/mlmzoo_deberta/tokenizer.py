@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.unigram import Unigram
+from mlmzoo.kit.tokenizers import Unigram
 
 ROLES = {"pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "mask": "[MASK]"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.wordpiece import BERT_SPECIAL_TOKENS, WordPiece
+from mlmzoo.kit.tokenizers import BERT_SPECIAL_TOKENS, WordPiece
 
 
 class DistilBertTokenizer(WordPiece, Tokenizer):

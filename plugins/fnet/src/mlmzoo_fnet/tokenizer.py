@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.unigram import Unigram
+from mlmzoo.kit.tokenizers import Unigram
 
 ROLES = {"unk": "<unk>", "pad": "<pad>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 

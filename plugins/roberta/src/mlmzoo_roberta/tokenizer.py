@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.byte_level_bpe import ByteLevelBPE
+from mlmzoo.kit.tokenizers import ByteLevelBPE
 
 ROLES = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlmzoo import Tokenizer
-from mlmzoo.kit.tokenizers.unigram import Unigram
+from mlmzoo.kit.tokenizers import Unigram
 
 ROLES = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
 
