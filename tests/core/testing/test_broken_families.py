@@ -316,15 +316,18 @@ def is_kept(name, directory):
     return True
 
 
-@pytest.mark.parametrize("breaks", CAUGHT_BY, ids=lambda breaks: breaks.__name__)
-def test_a_family_is_caught_that(breaks, monkeypatch, tmp_path):
-    meant = CAUGHT_BY[breaks]
-    if "test_jit_compile" in meant and keras.backend.backend() == "torch":
-        pytest.skip("nothing is compiled on PyTorch")
-    breaks(Patch(monkeypatch, tmp_path))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert failures(neighbours(meant), tmp_path) == meant
+class TestBrokenFamilies:
+    # A class, in which JAX keeps what it compiled from one toy to the next.
+
+    @pytest.mark.parametrize("breaks", CAUGHT_BY, ids=lambda breaks: breaks.__name__)
+    def test_a_family_is_caught_that(self, breaks, monkeypatch, tmp_path):
+        meant = CAUGHT_BY[breaks]
+        if "test_jit_compile" in meant and keras.backend.backend() == "torch":
+            pytest.skip("nothing is compiled on PyTorch")
+        breaks(Patch(monkeypatch, tmp_path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert failures(neighbours(meant), tmp_path) == meant
 
 
 def test_the_promises_that_nobody_breaks_here_are_known():
