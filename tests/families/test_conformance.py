@@ -7,4 +7,5 @@ for _family in registry().families.values():
     if _family.name == "toy":  # core's own tests have it
         continue
     _name = f"Test{_family.name.title().replace('_', '').replace('-', '')}"
-    globals()[_name] = type(_name, (FamilyConformance,), {"family_name": _family.name})
+    _said = {"family_name": _family.name, "reference_class": "AutoModelForMaskedLM"}
+    globals()[_name] = type(_name, (FamilyConformance,), _said)

@@ -4,7 +4,7 @@ import pytest
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.seeding import set_seed
 from mlmzoo.testing import tiny_task
-from mlmzoo.testing.conformance import EAGER
+from mlmzoo.testing.promises import EAGER
 
 WORDS = "in the beginning god created heaven and earth light day night evening morning".split()
 TEXTS = [" ".join(WORDS[i % 7 : i % 7 + 1 + (i * 5) % 9]) for i in range(11)]

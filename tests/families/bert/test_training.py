@@ -11,7 +11,7 @@ import pytest
 import mlmzoo
 from mlmzoo.plugins import registry
 from mlmzoo.testing import CORPUS, tiny_task
-from mlmzoo.testing.conformance import EAGER
+from mlmzoo.testing.promises import EAGER
 
 PAIRS = (list(CORPUS[:4]), list(CORPUS[4:]))
 

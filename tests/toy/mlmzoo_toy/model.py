@@ -1,5 +1,6 @@
 """The toy's classes."""
 
+import re
 from collections import Counter
 
 import keras
@@ -40,6 +41,10 @@ class ToyTokenizer(Tokenizer):
             ]
             for text in texts
         ]
+
+    def _encode_offsets(self, texts, specials):
+        spans = [[word.span() for word in re.finditer(r"\S+", text)] for text in texts]
+        return self._encode_batch(texts, specials), spans
 
     def _word_flags(self, token):
         return BEGINS

@@ -12,6 +12,7 @@ COMMANDS = {
     "presets": "List the built-in presets of the installed plugins.",
     "info": "Show what is known of a preset, without loading it.",
     "plugins": "List the installed plugins, those that failed included.",
+    "check-plugin": "Say what holds of an installed plugin, without running its tests.",
     "fill-mask": "Fill the masks in texts.",
     "convert": "Rewrite a preset in another layout.",
     "train": "Adapt a preset to text files, or train a model from scratch.",

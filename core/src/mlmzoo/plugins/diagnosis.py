@@ -79,6 +79,16 @@ def unknown_family(registry: Registry, name: str) -> UnknownNameError:
     return UnknownNameError(" ".join([*said, _searched(registry), *_left_out(registry)]))
 
 
+def unknown_plugin(registry: Registry, name: str) -> UnknownNameError:
+    """The error of a plugin that is not installed or not in use."""
+    known = {plugin.name for plugin in registry.plugins}
+    said = [f"No plugin {name!r} is in use.", *_close(name, sorted(known))]
+    if (package := normalise(f"mlmzoo-{name}")) in official() and name not in known:
+        said += filter(None, [_state(registry, package)])
+    said.append(f"Installed are {', '.join(sorted(known)) or 'none'}.")
+    return UnknownNameError(" ".join([*said, *_left_out(registry)]))
+
+
 def unknown_checkpoint(
     registry: Registry, kind: str, name: str, known: Collection[str]
 ) -> UnknownNameError:

@@ -18,6 +18,7 @@ from mlmzoo.contract.records import Family, Preset
 from mlmzoo.plugins import classpath, diagnosis
 from mlmzoo.plugins.loader import CORE, Announced, Discovery, PluginFailure
 from mlmzoo.plugins.names import Names, normalise
+from mlmzoo.plugins.validation import Plugin
 
 if TYPE_CHECKING:
     import click
@@ -174,6 +175,21 @@ class Registry:
     def distribution_of(self, family: str) -> str:
         """Name of the package that offers a family."""
         return self._distributions[self.family(family).name]
+
+    def loaded(self, name: str, distribution: str) -> Plugin:
+        """A plugin in use, with the records it gave.
+
+        Args:
+            name: Name of its entry point.
+            distribution: Package it came in.
+
+        Raises:
+            UnknownNameError: There is no such plugin, or it is not in use.
+        """
+        for plugin in self._discovery.plugins:
+            if (plugin.name, normalise(plugin.distribution)) == (name, normalise(distribution)):
+                return plugin
+        raise diagnosis.unknown_plugin(self, name)
 
     def find_preset(self, name: str) -> Preset | None:
         """The built-in preset of a plain or qualified name, or ``None``.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlmzoo.checks.tiny import tiny_settings
 from mlmzoo.contract.records import Family
 from mlmzoo.plugins import registry
+
+__all__ = ["CORPUS", "tiny_settings", "tiny_task", "tiny_tokenizer"]
 
 CORPUS = (
     "In the beginning God created the heaven and the earth.",
@@ -20,32 +23,10 @@ CORPUS = (
 )
 """Eight short lines, enough to train a small tokenizer and see a loss fall."""
 
-_TINY = {
-    "num_layers": 2,
-    "num_heads": 2,
-    "hidden_dim": 16,
-    "embedding_dim": 8,
-    "intermediate_dim": 32,
-    "max_sequence_length": 48,
-    "bucket_size": 16,
-}
-
 
 def tiny_tokenizer(family: Family, vocabulary_size: int = 300) -> Any:
     """A tokenizer of the family trained on `CORPUS`."""
     return registry().load(family.tokenizer).train(CORPUS, vocabulary_size=vocabulary_size)
-
-
-def tiny_settings(family: Family, vocabulary_size: int) -> dict[str, Any]:
-    """Constructor arguments of a tiny backbone: those of the family's first preset, shrunk.
-
-    Args:
-        family: The family, which has at least one built-in preset.
-        vocabulary_size: Size of the tokenizer's vocabulary.
-    """
-    preset = next(iter(registry().presets(family.name).values()))
-    shrunk = {name: _TINY.get(name, value) for name, value in preset.backbone.items()}
-    return {**shrunk, "vocabulary_size": vocabulary_size}
 
 
 def tiny_task(
