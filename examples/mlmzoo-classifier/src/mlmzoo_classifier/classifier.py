@@ -51,8 +51,9 @@ class TextClassifier(Task):
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         names = self.backbone.input
         hidden = self.backbone({name: inputs[name] for name in names}, training=training)
-        first = hidden["sequence_output"][:, 0]
-        return self.head(self.drop(first, training=training))
+        # BERT has a layer over its first token that was trained for this; others have the token.
+        pooled = hidden.get("pooled_output", hidden["sequence_output"][:, 0])
+        return self.head(self.drop(pooled, training=training))
 
     def fit(self, x: Any, y: Any, validation_data: Any = None, **kwargs: Any) -> Any:
         """Train on texts and the names of their classes; see `keras.Model.fit`."""
