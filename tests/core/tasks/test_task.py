@@ -230,8 +230,3 @@ def test_a_task_with_another_head_is_written_by_keras_and_not_as_a_preset(tagger
     with pytest.raises(InputError, match=r"Tagger.*model\.save\('model\.keras'\)"):
         task.save_to_preset(tmp_path / "other")
     assert not (tmp_path / "other").exists()
-
-
-def test_a_task_without_a_name_is_no_task_in_particular(preset):
-    with pytest.raises(InputError, match=r"Task\.from_preset.*task_name"):
-        mlmzoo.Task.from_preset(preset)
