@@ -241,8 +241,8 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     if not cls.task_name:
         raise InputError(
             f"{cls.__name__}.from_preset was asked for {preset!r}, and that class is no task in "
-            "particular. Use one that is, as in mlmzoo.MaskedLM.from_preset, or give your own class "
-            "the `task_name` that it is bound with."
+            "particular. Use one that is, as in mlmzoo.MaskedLM.from_preset, or give your own "
+            "class the `task_name` that it is bound with."
         )
     wants_preprocessor = "preprocessor" not in kwargs
     preprocessor = kwargs.pop("preprocessor", None)
