@@ -142,6 +142,7 @@ def test_a_package_that_is_left_out_does_not_stop_the_others(broken, monkeypatch
     monkeypatch.setenv("MLMZOO_PLUGINS", quiet)
     mlmzoo.refresh_plugins()
     assert command("presets").stderr == ""
+    assert listed()["state"] == "disabled"
     check_that_the_others_work()
 
 
