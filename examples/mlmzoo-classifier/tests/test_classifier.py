@@ -71,3 +71,12 @@ def test_without_weights_everything_starts_afresh():
     fresh = TextClassifier.from_preset(PRESET, load_weights=False, preprocessor=None)
     assert fresh.labels == ("negative", "positive")
     assert fresh.load_report is None
+
+
+def test_a_family_without_segments_and_pooled_output_is_served_as_well():
+    sizes = {"vocabulary_size": 50, "num_layers": 1, "num_heads": 2, "hidden_dim": 8}
+    classifier = TextClassifier.from_preset(
+        "roberta_base_en", load_weights=False, preprocessor=None, intermediate_dim=16, **sizes
+    )
+    ids = np.ones((3, 7), "int32")
+    assert classifier({"token_ids": ids, "padding_mask": ids}).shape == (3, 2)
