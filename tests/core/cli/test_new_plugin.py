@@ -97,7 +97,7 @@ def test_it_prints_the_next_commands(mlmzoo, here):
     assert commands == [
         "cd 'a folder'",
         'pip install -e ".[tests]"',
-        "mlmzoo presets --family my_bert",
+        "mlmzoo check-plugin my_bert",
         "pytest",
     ]
     assert "YOUR-NAME" in said

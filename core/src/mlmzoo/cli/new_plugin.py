@@ -82,7 +82,7 @@ def command(name: Names, output: str | None) -> None:
         "\n"
         f"    cd {shlex.quote(directory)}\n"
         '    pip install -e ".[tests]"\n'
-        f"    mlmzoo presets --family {name.family}\n"
+        f"    mlmzoo check-plugin {name.family}\n"
         "    pytest\n"
         "\n"
         "Before you publish it, replace every YOUR-NAME in it (grep -r YOUR-NAME .)."

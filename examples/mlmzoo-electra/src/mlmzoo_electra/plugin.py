@@ -18,5 +18,6 @@ def mlmzoo_families() -> list[Family]:
             presets="mlmzoo_electra:presets.json",
             serialized_names=("mlmzoo_electra>ElectraBackbone",),
             model_types=("electra",),
+            api_version=1,
         )
     ]
