@@ -12,7 +12,7 @@ from typing import Any
 import importlib_metadata
 import pytest
 
-from mlmzoo.plugins import current, diagnosis
+from mlmzoo.plugins import current, diagnosis, watching
 
 PLUGIN = """
 from mlmzoo.contract.hookspecs import hookimpl
@@ -115,6 +115,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(current, "_current", None)
     monkeypatch.setattr(diagnosis, "_warned", set())
+    monkeypatch.setattr(watching, "_looks", {})
     before = set(sys.modules)
     yield Site(folder)
     for name in set(sys.modules) - before:

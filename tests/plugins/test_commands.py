@@ -75,3 +75,14 @@ def test_commands_can_be_added_twice(site, group):
     again = click.Group("mlmzoo")
     registry().add_commands(again)
     assert set(again.commands) == {"demo", "alpha"}
+
+
+def test_a_plugin_whose_commands_fail_keeps_its_families_and_is_listed_once(site, group):
+    families = "@hookimpl\ndef mlmzoo_families():\n    return [family('x')]"
+    site.add("broken", GOOD + "    1 / 0\n" + families)
+    with pytest.warns(PluginWarning):
+        registry().add_commands(group)
+    registry().add_commands(click.Group("mlmzoo"))
+    (plugin,) = registry().plugins
+    assert (plugin.state, plugin.families) == ("failed", ("x",))
+    assert plugin.reason.startswith("Its commands were left out: ZeroDivisionError")

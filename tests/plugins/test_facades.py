@@ -22,6 +22,7 @@ PUBLIC = {
     "Task",
     "Tokenizer",
     "__version__",
+    "api_version",
     "errors",
     "linear_rate",
     "list_plugins",

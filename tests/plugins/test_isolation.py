@@ -1,9 +1,13 @@
-"""One broken plugin is left out and reported; every other one works."""
+"""One broken plugin is left out and reported; every other one works.
+
+The faults that people meet most are in test_faults.py; here are the finer ones.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 import threading
 import warnings
@@ -28,16 +32,11 @@ def returning(expression: str) -> str:
 
 # What the broken plugin's module says, and what the warning has to say of it.
 HOOK_FAULTS = {
-    "import error": ("import no_such_dependency", "No module named 'no_such_dependency'"),
-    "syntax error": ("def (:", "SyntaxError"),
-    "exit at import": ("raise SystemExit(3)", "SystemExit: 3"),
     "exit without a word": ("raise SystemExit", "SystemExit."),
-    "endless recursion": ("def f():\n    return f()\nf()", "RecursionError"),
     "error that cannot be shown": (
         "class E(Exception):\n    def __str__(self):\n        1 / 0\nraise E()",
         "left out: E.",
     ),
-    "record of a later API": (returning("[Family(name='x', novelty=1)]"), "novelty"),
     "registry asked for at import": (
         "import mlmzoo\nmlmzoo.list_presets()",
         "while it was being imported",
@@ -50,11 +49,7 @@ HOOK_FAULTS = {
     "hook returns text": (returning("'broken'"), "'broken', a str"),
     "hook returns other things": (returning("[{'name': 'broken'}]"), "a dict"),
     "hook returns a class": (returning("[Family]"), "the class Family"),
-    "wrong signature": (
-        "@hookimpl\ndef mlmzoo_families(config):\n    return []",
-        "'config'",
-    ),
-    "unknown hook": (
+    "unknown hook beside a good one": (
         returning("[family('broken')]") + "@hookimpl\ndef mlmzoo_familys():\n    return []",
         "mlmzoo_familys",
     ),
@@ -68,8 +63,6 @@ HOOK_FAULTS = {
         "['mlmzoo_tasks'] are no hooks",
     ),
     "error with an address in it": ("raise ValueError(object())", "ValueError: <object object at"),
-    "earlier API": (returning("[family('broken', api_version=0)]"), "upgrade the plugin"),
-    "later API": (returning("[family('broken', api_version=2)]"), "upgrade mlmzoo"),
     "name with spaces": (returning("[family('my broken')]"), "name = 'my broken'"),
     "name of no text": (returning("[family(7)]"), "name = 7"),
     "path that is none": (returning("[family('broken', backbone='a.b.C')]"), "backbone = 'a.b.C'"),
@@ -89,10 +82,6 @@ HOOK_FAULTS = {
         returning("[family('broken'), family('other', model_types=(), serialized_names=())]"),
         "claim the preset 'broken_tiny_en'",
     ),
-    "presets file missing": (
-        returning("[family('broken', presets='zoo_broken:p.json')]"),
-        "'zoo_broken:p.json' cannot be read",
-    ),
     "presets package missing": (
         returning("[family('broken', presets='nowhere:p.json')]"),
         "'nowhere:p.json' cannot be read",
@@ -104,6 +93,10 @@ HOOK_FAULTS = {
     "task of no text": (
         "@hookimpl\ndef mlmzoo_tasks():\n    return [TaskBinding('masked_lm', 'good', None)]",
         "path = None",
+    ),
+    "task that is the family's own": (
+        "@hookimpl\ndef mlmzoo_tasks():\n    return [TaskBinding('masked_lm', 'good', 'a:B')]",
+        "whose masked LM is in its own record",
     ),
     "source of core's scheme": (
         "class S:\n    scheme = 'hf'\n    def open(self, handle): ...\n"
@@ -123,7 +116,6 @@ HOOK_FAULTS = {
 
 # What the broken plugin's presets.json holds, and what the warning has to say of it.
 PRESET_FAULTS = {
-    "no JSON": ("{not json", "not valid JSON"),
     "no text": ("\ud800", "not valid JSON"),
     "list at the top": ([PRESET], "a list at the top"),
     "preset is a list": ({"p_en": []}, "'p_en' in 'zoo_broken:presets.json' is a list"),
@@ -136,7 +128,6 @@ PRESET_FAULTS = {
     "sources as text": ({"p_en": {**PRESET, "sources": "hf://a/b"}}, "has to be a list"),
     "no sources": ({"p_en": {**PRESET, "sources": []}}, "has to name at least one"),
     "blank source": ({"p_en": {**PRESET, "sources": [" "]}}, "has to name at least one"),
-    "parameters as text": ({"p_en": {**PRESET, "parameters": "4M"}}, "has to be a int"),
     "parameters as truth": ({"p_en": {**PRESET, "parameters": True}}, "'parameters' = True"),
     "no parameters": ({"p_en": {**PRESET, "parameters": 0}}, "has to be positive"),
     "backbone as list": ({"p_en": {**PRESET, "backbone": []}}, "has to be a dict"),
@@ -156,7 +147,7 @@ def check_left_out(distribution: str, phrase: str, version: str = "1.2") -> str:
     message = str(warning.message)
     assert distribution in message and version in message and phrase in message
     assert f"pip install --upgrade {distribution}" in message and "uninstall" in message
-    assert "MLMZOO_PLUGINS=good" in message
+    assert re.search(r"MLMZOO_PLUGINS=(zoo-good:)?good leaves", message)
     (failure,) = registry().failures
     assert (failure.distribution, failure.version) == (distribution, version)
     info = {(p.name, p.distribution): p.state for p in mlmzoo.list_plugins()}

@@ -85,6 +85,7 @@ def test_a_plugin_takes_a_range_of_core_and_is_named_after_its_folder(directory:
     (core,) = (r for r in table["dependencies"] if re.match(r"mlmzoo\b(?!-)", r))
     assert re.fullmatch(r"mlmzoo>=\d+\.\d+,<\d+\.\d+", core)
     assert list(table["entry-points"]) == ["mlmzoo"]
+    assert "mlmzoo-plugin" in table["keywords"]  # what docs/authors/versioning.md tells others
 
 
 def test_leaving_out_tensorflow_leaves_out_nothing_else(install: ModuleType) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlmzoo import errors as errors
     from mlmzoo import models as models
+    from mlmzoo.contract.records import API_VERSION as api_version
     from mlmzoo.contract.records import Family as Family
     from mlmzoo.contract.records import Preset as Preset
     from mlmzoo.data.rates import linear_rate as linear_rate
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Preset": "mlmzoo.contract.records:Preset",
     "Task": "mlmzoo.tasks.task:Task",
     "Tokenizer": "mlmzoo.tasks.tokenizer:Tokenizer",
+    "api_version": "mlmzoo.contract.records:API_VERSION",
     "linear_rate": "mlmzoo.data.rates:linear_rate",
     "list_plugins": "mlmzoo.plugins.current:list_plugins",
     "list_presets": "mlmzoo.plugins.current:list_presets",
@@ -53,6 +55,7 @@ __all__ = [
     "Task",
     "Tokenizer",
     "__version__",
+    "api_version",
     "errors",
     "linear_rate",
     "list_plugins",

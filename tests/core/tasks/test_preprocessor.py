@@ -96,3 +96,35 @@ def test_config_holds_the_whole_tokenizer(tokenizer):
     np.testing.assert_array_equal(
         twin("in the beginning")[0]["token_ids"], preprocessor("in the beginning")[0]["token_ids"]
     )
+
+
+# What a backbone takes ----------------------------------------------------------------------------
+
+
+def test_inputs_are_padded_rows_with_nothing_masked(task, texts):
+    preprocessor = task.preprocessor
+    inputs = preprocessor.inputs(texts)
+    assert list(inputs) == ["token_ids", "padding_mask"]
+    ids = preprocessor.tokenizer.encode(texts)
+    assert inputs["token_ids"].shape == (len(texts), max(map(len, ids)) + 2)
+    real = inputs["padding_mask"] == 1
+    for row, visible, expected in zip(inputs["token_ids"], real, ids, strict=True):
+        assert row[visible][1:-1].tolist() == expected
+        assert (row[~visible] == preprocessor.tokenizer.pad_token_id).all()
+    hidden = task.backbone(inputs)["sequence_output"]
+    assert hidden.shape[:2] == inputs["token_ids"].shape
+
+
+def test_inputs_of_one_text_and_of_pairs(task):
+    preprocessor = task.preprocessor
+    assert len(preprocessor.inputs("god created")["token_ids"]) == 1
+    pair = preprocessor.inputs([("god created", "heaven")])["token_ids"]
+    assert pair.shape == (1, 2 + 1 + 3)
+    with pytest.raises(InputError, match="Raw text was expected"):
+        preprocessor.inputs({"token_ids": pair})
+
+
+def test_inputs_are_of_one_length_where_the_family_needs_it(task, texts, monkeypatch):
+    monkeypatch.setattr(type(task.preprocessor), "batching", "fixed")
+    length = task.preprocessor.sequence_length
+    assert task.preprocessor.inputs(texts)["token_ids"].shape == (len(texts), length)

@@ -1,6 +1,8 @@
 """A task as an object: its parts, its config, its place in other models."""
 
 import importlib
+import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import mlmzoo
 from mlmzoo.errors import InputError
+from mlmzoo.plugins import Registry
 from mlmzoo.tasks.seeding import set_seed
 
 
@@ -178,3 +181,52 @@ def test_each_call_of_the_preprocessor_masks_afresh_and_a_seed_fixes_them_all(ma
 
     assert calls(1) == calls(1) != calls(2)
     assert len({str(ids) for ids in calls(1)}) == 3
+
+
+# Other tasks --------------------------------------------------------------------------------------
+
+
+class Tagger(mlmzoo.Task):
+    """A task of another package: its head is none that presets hold."""
+
+    task_name = "tagging"
+
+    def __init__(self, backbone, preprocessor=None, tags=3, **kwargs):
+        super().__init__(backbone, preprocessor, **kwargs)
+        self.tags = tags
+        self.head = keras.layers.Dense(tags, name="tags")
+        self.head.build(backbone.output["sequence_output"].shape)
+        self.build()
+
+    def call(self, inputs, training=None):
+        return self.head(self.backbone(inputs, training=training)["sequence_output"])
+
+
+@pytest.fixture
+def tagger(monkeypatch):
+    """`Tagger`, bound to the toy family."""
+    real = Registry.task
+
+    def task(registry, name, family):
+        return "a_tagger:Tagger" if name == "tagging" else real(registry, name, family)
+
+    monkeypatch.setitem(sys.modules, "a_tagger", SimpleNamespace(Tagger=Tagger))
+    monkeypatch.setattr(Registry, "task", task)
+    return Tagger
+
+
+def test_a_task_with_another_head_gets_the_backbone_of_a_preset(tagger, preset, texts):
+    backbone = mlmzoo.Backbone.from_preset(preset)
+    task = tagger.from_preset(preset, tags=4)
+    for ours, theirs in zip(task.backbone.weights, backbone.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert task.head.kernel.numpy().std() > 0
+    assert task.load_report.loaded == backbone.load_report.loaded
+    assert task(task.preprocessor.inputs(texts)).shape[-1] == 4
+
+
+def test_a_task_with_another_head_is_written_by_keras_and_not_as_a_preset(tagger, preset, tmp_path):
+    task = tagger.from_preset(preset)
+    with pytest.raises(InputError, match=r"Tagger.*model\.save\('model\.keras'\)"):
+        task.save_to_preset(tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -13,7 +13,11 @@ from mlmzoo.cli import options
 @options.as_json
 @options.debug
 def command(as_json: bool) -> None:
-    """List the installed plugins, those that failed or are disabled included."""
+    """List the installed plugins, those that failed or are disabled included.
+
+    Below the table stands what is wrong with each: why it failed, which names it shares with
+    another package, and what it does at every start that it had better not do.
+    """
     from mlmzoo.cli.output import console, print_json, table
     from mlmzoo.plugins import list_plugins
 
@@ -37,6 +41,6 @@ def command(as_json: bool) -> None:
     screen = console()
     screen.print(table(["plugin", "package", "state", "families", ">presets"], rows))
     for plugin in found:
-        for sentence in (plugin.reason, *plugin.conflicts):
+        for sentence in (plugin.reason, *plugin.conflicts, *plugin.notes):
             if sentence:
                 screen.print(f"{plugin.name}: {sentence}")

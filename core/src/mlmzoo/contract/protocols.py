@@ -77,6 +77,8 @@ class Files(Protocol):
         """Local path of the file called `name` (``"assets/tokenizer/vocabulary.txt"``), fetched
         if need be; ``None`` where the preset surely has no such file.
 
+        Core asks for plain relative paths with forward slashes, never for one that climbs out.
+
         Raises:
             HubUnavailableError: The place could not be reached, so nothing is known.
             HubAccessError: The place refused access.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 API_VERSION = 1
-"""Version of the plugin API described here. A plugin declares the one it was built for."""
+"""Version of the plugin API that this mlmzoo has, as `mlmzoo.api_version`."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Family:
             The first one is written.
         model_types: The ``model_type`` values of transformers checkpoints this family reads.
             The first one is written.
-        api_version: The `API_VERSION` the plugin was built for.
+        api_version: The `mlmzoo.api_version` the plugin was written for; 1 where it does not say.
     """
 
     name: str
@@ -42,7 +42,8 @@ class Family:
     presets: str | None = None
     serialized_names: tuple[str, ...] = ()
     model_types: tuple[str, ...] = ()
-    api_version: int = API_VERSION
+    # Not API_VERSION: a record that does not say was not written for whatever is installed.
+    api_version: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,16 @@ class TaskBinding:
     """A task class for a family: one's own, or somebody else's.
 
     Args:
-        task: Name of the task, e.g. ``"masked_lm"``.
+        task: Name of the task, e.g. ``"text_classifier"``; ``"masked_lm"`` is in a `Family`.
         family: Name of the `Family` it works with.
-        path: Class path of the task.
+        path: Class path of the `mlmzoo.Task` subclass.
+        api_version: The `mlmzoo.api_version` the plugin was written for; 1 where it does not say.
     """
 
     task: str
     family: str
     path: str
+    api_version: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,11 @@ class Weight:
         ours: Path of the variable in our model, e.g. ``"layer_{i}/attention/query/kernel"``.
         keras: Dataset in a KerasHub weights file.
         transformers: Key in a transformers state dict.
-        kind: How the shapes differ, see `mlmzoo.presets.weights.KINDS`.
+        kind: How the stored shapes differ from ours. ``"same"``: not at all. ``"kernel"``:
+            transformers has the matrix transposed. ``"attention_kernel"``,
+            ``"attention_bias"``: KerasHub splits the last axis into heads, ``(D, H*d)`` to
+            ``(D, H, d)``; ``"attention_output"``: the first, ``(H*d, D)`` to ``(H, d, D)``; the two
+            matrices are transposed in transformers.
         optional: Whether a checkpoint may lack it; it is then initialised afresh and reported.
         skip_rows: Leading rows that a transformers state dict has and we do not; written as zeros.
         folded: Key of a transformers matrix whose first row, always added to this variable there,

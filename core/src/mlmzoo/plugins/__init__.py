@@ -4,7 +4,8 @@
 """
 
 from mlmzoo.plugins.current import list_plugins, list_presets, refresh_plugins, registry
-from mlmzoo.plugins.registry import PluginInfo, Registry
+from mlmzoo.plugins.inventory import PluginInfo
+from mlmzoo.plugins.registry import Registry
 
 __all__ = [
     "PluginInfo",

@@ -35,17 +35,24 @@ def load(path: str, distribution: str | None = None) -> Any:
         return getattr(importlib.import_module(module_name), name)
     except BackendError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if keras_failed(error):
             raise no_backend(name, error) from error
         if distribution is None:
             raise
-        package = distribution.split()[0]
         raise PluginError(
             f"{name} was asked for, and {distribution} says it is at {path!r}; importing it failed "
-            f"with {type(error).__name__}: {error}. Bring the package and what it depends on up to "
-            f"date with `pip install --upgrade {package}`; if that does not help, tell its authors."
+            f"with {type(error).__name__}: {error}. {way_out(distribution)}"
         ) from error
+
+
+def way_out(distribution: str) -> str:
+    """What to do about a fault in a distribution, given with its version."""
+    package = distribution.split()[0]
+    return (
+        "Bring the package and what it depends on up to date with "
+        f"`pip install --upgrade {package}`; if that does not help, tell its authors."
+    )
 
 
 def keras_failed(error: BaseException) -> bool:

@@ -8,8 +8,9 @@ import threading
 from mlmzoo.contract.errors import PluginError
 from mlmzoo.contract.records import Preset
 from mlmzoo.plugins import diagnosis
+from mlmzoo.plugins.inventory import PluginInfo
 from mlmzoo.plugins.loader import discover
-from mlmzoo.plugins.registry import PluginInfo, Registry
+from mlmzoo.plugins.registry import Registry
 
 _lock = threading.RLock()
 _building = False

@@ -7,12 +7,13 @@ import json
 import pkgutil
 import re
 import warnings
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mlmzoo.contract.errors import PluginWarning, UnknownNameError
-from mlmzoo.plugins.names import normalise, split_qualified
+from mlmzoo.plugins.names import label_of, normalise, split_qualified
 
 if TYPE_CHECKING:
     from mlmzoo.plugins.loader import PluginFailure
@@ -140,12 +141,22 @@ def left_out(registry: Registry, failure: PluginFailure) -> str:
     """The warning about one plugin that failed."""
     said = [f"Plugin {failure.origin} was left out: {_sentence(failure.reason)}"]
     if failure.distribution:
-        working = ",".join(p.name for p in registry.plugins if p.state == "ok")
+        # Both: it may have been written for an earlier mlmzoo, or for a later one.
         said.append(
-            f"Everything else works. Try `pip install --upgrade {failure.distribution}`, or "
-            f"uninstall it; MLMZOO_PLUGINS={working} leaves it out quietly."
+            f"Everything else works. Try `pip install --upgrade {failure.distribution} mlmzoo`, or "
+            f"uninstall it; MLMZOO_PLUGINS={_working(registry)} leaves it out quietly."
         )
     return " ".join(said)
+
+
+def _working(registry: Registry) -> str:
+    """What MLMZOO_PLUGINS has to be for the plugins that work, and for no other."""
+    names = Counter(plugin.name for plugin in registry.plugins)
+    return ",".join(
+        plugin.name if names[plugin.name] == 1 else label_of(plugin.distribution, plugin.name)
+        for plugin in registry.plugins
+        if plugin.state == "ok"
+    )
 
 
 def _close(name: str, known: Iterable[str] | Mapping[str, str]) -> list[str]:

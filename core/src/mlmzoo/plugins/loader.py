@@ -25,8 +25,9 @@ from mlmzoo.contract.errors import PluginError
 from mlmzoo.contract.protocols import Source
 from mlmzoo.contract.records import Family, TaskBinding
 from mlmzoo.plugins import validation
-from mlmzoo.plugins.names import normalise
+from mlmzoo.plugins.names import label_of, normalise
 from mlmzoo.plugins.validation import Plugin
+from mlmzoo.plugins.watching import watched
 
 GROUP = "mlmzoo"
 CORE = "mlmzoo"
@@ -77,10 +78,14 @@ class Announced:
     load: Callable[[], Any]
 
     @property
+    def label(self) -> str:
+        """What it is registered as."""
+        return label_of(self.distribution, self.name)
+
+    @property
     def labels(self) -> set[str]:
         """What it can be selected by."""
-        distribution = normalise(self.distribution)
-        return {self.name, distribution, f"{distribution}:{self.name}"}
+        return {self.name, normalise(self.distribution), self.label}
 
 
 @dataclass
@@ -98,13 +103,13 @@ class Discovery:
         Raises:
             PluginError: It failed and ``MLMZOO_STRICT_PLUGINS`` is set.
         """
-        plugin: Any = None
-        label = f"{normalise(announced.distribution)}:{announced.name}"
+        label = announced.label
         try:
             self._refuse_second(announced)
-            plugin = announced.load()
-            self.manager.register(plugin, label)
-            self.plugins.append(self._validated(announced, plugin, label))
+            with watched(label):
+                plugin = announced.load()
+                self.manager.register(plugin, label)
+                self.plugins.append(self._validated(announced, plugin, label))
         except BaseException as error:
             if self.manager.has_plugin(label):
                 self.manager.unregister(name=label)
@@ -134,7 +139,7 @@ class Discovery:
                 raise PluginError(
                     f"The entry point {announced.name!r} is already that of {other.distribution} "
                     f"{other.version}, which was kept. Uninstall one of the two, or choose with "
-                    f"MLMZOO_PLUGINS={normalise(announced.distribution)}:{announced.name}."
+                    f"MLMZOO_PLUGINS={announced.label}."
                 )
 
     def _validated(self, announced: Announced, plugin: Any, label: str) -> Plugin:
@@ -260,7 +265,8 @@ def _announced(found: Discovery) -> Iterator[Announced]:
             shown = name or getattr(distribution, "_path", "a distribution")
             unreadable = PluginError(
                 f"The metadata of {shown}, which announces a plugin, cannot be read "
-                f"({type(error).__name__}: {error}). Install it anew."
+                f"({type(error).__name__}: {error}). Install it anew, with "
+                "`pip install --force-reinstall`, or delete what is left of it."
             )
             unreadable.__cause__ = error
             found.fail(PluginFailure(GROUP, name or "", version or "", unreadable))

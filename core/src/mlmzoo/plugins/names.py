@@ -16,6 +16,11 @@ def normalise(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def label_of(distribution: str, name: str) -> str:
+    """One name for an entry point of a distribution: ``"mlmzoo-bert:bert"``."""
+    return f"{normalise(distribution)}:{name}"
+
+
 def split_qualified(name: str) -> tuple[str, str] | None:
     """``("mlmzoo-bert", "bert_base_en")`` of ``"mlmzoo-bert:bert_base_en"``, else ``None``.
 
@@ -76,6 +81,7 @@ class Names(Generic[T]):
         own = normalise(distribution)
         return [
             f"{self.kind} {name!r} is also claimed by {', '.join(d for d in claims if d != own)}"
+            f"; this one is '{own}:{name}'"
             for name, claims in self._claims.items()
             if own in claims and len(claims) > 1
         ]

@@ -8,47 +8,23 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlmzoo.contract.errors import PluginError
 from mlmzoo.contract.protocols import Source
-from mlmzoo.contract.records import Family, Preset
+from mlmzoo.contract.records import Checkpoint, Family, Preset
 from mlmzoo.plugins import classpath, diagnosis
+from mlmzoo.plugins.inventory import PluginInfo, inventory
 from mlmzoo.plugins.loader import CORE, Announced, Discovery, PluginFailure
-from mlmzoo.plugins.names import Names, normalise
-from mlmzoo.plugins.validation import Plugin
+from mlmzoo.plugins.names import Names, label_of
+from mlmzoo.plugins.validation import Plugin, shown
+from mlmzoo.plugins.watching import watched
 
 if TYPE_CHECKING:
     import click
 
 CORE_COMMANDS = "mlmzoo.cli.builtin"
-
-
-@dataclass(frozen=True)
-class PluginInfo:
-    """One installed plugin.
-
-    Args:
-        name: Name of its entry point.
-        distribution: Package it came in.
-        version: Version of that package.
-        families: Names of its families.
-        presets: Names of its built-in presets.
-        state: ``"ok"``, ``"disabled"`` (by ``MLMZOO_PLUGINS``) or ``"failed"``.
-        reason: Why it is not in use; empty where it is.
-        conflicts: Names it shares with another package, one sentence each.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    families: tuple[str, ...] = ()
-    presets: tuple[str, ...] = ()
-    state: str = "ok"
-    reason: str = ""
-    conflicts: tuple[str, ...] = ()
 
 
 class Registry:
@@ -112,34 +88,7 @@ class Registry:
             *(self._presets, self._serialized, self._model_types, self._schemes, self._classes),
             *self._tasks.values(),
         )
-        kept = [
-            PluginInfo(
-                name=plugin.name,
-                distribution=plugin.distribution,
-                version=plugin.version,
-                families=tuple(family.name for family in plugin.families),
-                presets=tuple(preset.name for preset in plugin.presets),
-                conflicts=tuple(
-                    sentence
-                    for names in claimed
-                    for sentence in names.conflicts(plugin.distribution)
-                ),
-            )
-            for plugin in self._discovery.plugins
-            if plugin.distribution != CORE
-        ]
-        failed = [
-            PluginInfo(f.name, f.distribution, f.version, state="failed", reason=f.reason)
-            for f in self._discovery.failures
-        ]
-        disabled = [
-            PluginInfo(
-                a.name, a.distribution, a.version, state="disabled", reason="not in MLMZOO_PLUGINS"
-            )
-            for a in self._discovery.disabled
-        ]
-        found = kept + failed + disabled
-        return tuple(sorted(found, key=lambda p: (normalise(p.distribution), p.name)))
+        return inventory(self._discovery, claimed)
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -187,7 +136,7 @@ class Registry:
             UnknownNameError: There is no such plugin, or it is not in use.
         """
         for plugin in self._discovery.plugins:
-            if (plugin.name, normalise(plugin.distribution)) == (name, normalise(distribution)):
+            if label_of(plugin.distribution, plugin.name) == label_of(distribution, name):
                 return plugin
         raise diagnosis.unknown_plugin(self, name)
 
@@ -294,14 +243,52 @@ class Registry:
             PluginError: It cannot be imported; names the package and what to do.
             BackendError: Keras could not be imported.
         """
+        return classpath.load(path, self._owner(path))
+
+    def load_class(self, path: str, base: type) -> Any:
+        """The class that a class path names.
+
+        Args:
+            path: ``"package.module:Name"``.
+            base: What it has to be a subclass of.
+
+        Raises:
+            PluginError: It cannot be imported, or is something else.
+            BackendError: Keras could not be imported.
+        """
+        found = self.load(path)
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise self._wrong_kind(path, found, f"no subclass of mlmzoo.{base.__name__}")
+        return found
+
+    def checkpoint(self, family: Family) -> Checkpoint:
+        """The weight table of a family.
+
+        Raises:
+            PluginError: It cannot be imported, or is something else.
+        """
+        found = self.load(family.checkpoint)
+        if not isinstance(found, Checkpoint):
+            raise self._wrong_kind(family.checkpoint, found, "no Checkpoint")
+        return found
+
+    def _owner(self, path: str) -> str | None:
+        """The package that gives a class path, with its version; ``None`` for core's own."""
         root = path.partition(":")[0].partition(".")[0]
         for plugin in self._discovery.plugins:
             paths = [p for group in plugin.paths.values() for p in group]
             paths += [family.checkpoint for family in plugin.families]
             roots = {p.partition(":")[0].partition(".")[0] for p in paths} - {CORE}
             if path in paths or root in roots:
-                return classpath.load(path, f"{plugin.distribution} {plugin.version}".strip())
-        return classpath.load(path)
+                return f"{plugin.distribution} {plugin.version}".strip()
+        return None
+
+    def _wrong_kind(self, path: str, found: Any, wanted: str) -> PluginError:
+        owner = self._owner(path) or CORE
+        return PluginError(
+            f"{path.partition(':')[2]} was asked for, and {owner} says it is at {path!r}; what is "
+            f"there is {shown(found)} and {wanted}. {classpath.way_out(owner)}"
+        )
 
     def add_commands(self, group: click.Group) -> None:
         """Let plugins add commands to the command line, core's own first.
@@ -320,9 +307,10 @@ class Registry:
         core_first = sorted(found.plugins, key=lambda plugin: plugin.distribution != CORE)
         for plugin in core_first:
             before = dict(group.commands)
-            label = f"{normalise(plugin.distribution)}:{plugin.name}"
+            label = label_of(plugin.distribution, plugin.name)
             try:
-                found.call(label, "mlmzoo_commands", group=group)
+                with watched(label):
+                    found.call(label, "mlmzoo_commands", group=group)
                 replaced = [n for n, c in before.items() if group.commands.get(n) is not c]
                 if replaced:
                     raise PluginError(

@@ -47,24 +47,18 @@ def records(hook: str, returned: Any, kind: type[R]) -> tuple[R, ...]:
     """What a hook returned as a tuple, each item being a `kind`."""
     wanted = f"{hook}() has to return a list of {kind.__name__}"
     if isinstance(returned, (str, Mapping, type)) or not isinstance(returned, Iterable):
-        raise PluginError(f"{wanted}; it returned {_shown(returned)}.")
+        raise PluginError(f"{wanted}; it returned {shown(returned)}.")
     items = tuple(returned)
     for item in items:
         if isinstance(item, type) or not isinstance(item, kind):
-            raise PluginError(f"{wanted}; it holds {_shown(item)}.")
+            raise PluginError(f"{wanted}; it holds {shown(item)}.")
     return items
 
 
 def check_family(family: Family) -> dict[str, Preset]:
     """The presets of a valid family."""
-    if family.api_version != API_VERSION:
-        newer = isinstance(family.api_version, int) and family.api_version > API_VERSION
-        remedy = "upgrade mlmzoo" if newer else "upgrade the plugin"
-        raise PluginError(
-            f"Family {family.name!r} was written for version {family.api_version!r} of the plugin "
-            f"API; this mlmzoo has version {API_VERSION}. To use it, {remedy}."
-        )
     where = f"Family {family.name!r}"
+    _check_api_version(where, family.api_version)
     _match(where, "name", family.name, SHORT_NAME, "short_name")
     for key in (*CLASSES, "checkpoint"):
         _match(where, key, getattr(family, key), CLASS_PATH, "package.module:Name")
@@ -81,12 +75,30 @@ def check_family(family: Family) -> dict[str, Preset]:
     return read_presets(family)
 
 
+def _check_api_version(where: str, version: Any) -> None:
+    """Raise where a record was written for another version of the plugin API."""
+    if version == API_VERSION:
+        return
+    newer = isinstance(version, int) and version > API_VERSION
+    remedy = "upgrade mlmzoo" if newer else "upgrade the plugin"
+    raise PluginError(
+        f"{where} was written for version {version!r} of the plugin API; this mlmzoo has version "
+        f"{API_VERSION}. To use it, {remedy}."
+    )
+
+
 def check_task(binding: TaskBinding) -> None:
     """Raise where a task binding is malformed."""
     where = f"Task binding {binding.task!r}"
-    _match(where, "task", binding.task, SHORT_NAME, "masked_lm")
+    _check_api_version(where, binding.api_version)
+    _match(where, "task", binding.task, SHORT_NAME, "text_classifier")
     _match(where, "family", binding.family, SHORT_NAME, "short_name")
     _match(where, "path", binding.path, CLASS_PATH, "package.module:Name")
+    if binding.task == "masked_lm":
+        raise PluginError(
+            f"{where} is for the family {binding.family!r}, whose masked LM is in its own record. "
+            "Give the task another name."
+        )
 
 
 def check_source(source: Source, reserved: Iterable[str]) -> None:
@@ -139,7 +151,8 @@ def _match(where: str, key: str, value: Any, pattern: re.Pattern[str], example: 
         raise PluginError(f"{where} has {key} = {value!r}; it has to be a str like {example!r}.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """What something is, for a message."""
     if value is None:
         return "None"
     if isinstance(value, type):

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+import mlmzoo
 from mlmzoo.contract.errors import (
     FamilyMismatchError,
     HubAccessError,
@@ -113,9 +114,29 @@ def registered_class(name: str) -> Any:
     return kind
 
 
-def _class_for(cls: type, family: Family, path: str) -> type:
+_BASES = {
+    "backbone": "Backbone",
+    "tokenizer": "Tokenizer",
+    "preprocessor": "MaskedLMPreprocessor",
+    "masked_lm": "MaskedLM",
+}
+
+
+def family_class(family: Family, part: str) -> Any:
+    """The class that a family has for a part of a model.
+
+    Args:
+        family: The family.
+        part: ``"backbone"``, ``"tokenizer"``, ``"preprocessor"`` or ``"masked_lm"``.
+
+    Raises:
+        PluginError: It cannot be imported, or is no class of that kind.
+    """
+    return registry().load_class(getattr(family, part), getattr(mlmzoo, _BASES[part]))
+
+
+def _class_for(cls: type, family: Family, kind: Any) -> Any:
     """The class to build: the family's own, or the user's subclass of it."""
-    kind = registry().load(path)
     if issubclass(cls, kind):
         return cls
     if issubclass(kind, cls):
@@ -155,7 +176,7 @@ def _refuse_leftovers(kwargs: dict[str, Any], asked: str, known: set[str]) -> No
 def load_backbone(cls: type, preset: Any, load_weights: bool = True, **kwargs: Any) -> Any:
     """What `Backbone.from_preset` does."""
     opened = open_preset(preset, need_files=load_weights)
-    kind = _class_for(cls, opened.family, opened.family.backbone)
+    kind = _class_for(cls, opened.family, family_class(opened.family, "backbone"))
     backbone = _build_backbone(kind, opened, load_weights, kwargs)
     if load_weights:
         outcome = _load_weights(opened, backbone.weights, "backbone")
@@ -184,7 +205,7 @@ def load_tokenizer(cls: type, preset: Any, **kwargs: Any) -> Any:
 def _build_tokenizer(cls: type, opened: Opened, overrides: Mapping[str, Any]) -> Any:
     contents = opened.contents
     assert contents is not None
-    kind: Any = _class_for(cls, opened.family, opened.family.tokenizer)
+    kind: Any = _class_for(cls, opened.family, family_class(opened.family, "tokenizer"))
     written = {**(opened.builtin.tokenizer if opened.builtin else {}), **overrides}
     return kind.from_files(contents.files, contents.layout, contents.tokenizer, **written)
 
@@ -200,9 +221,9 @@ def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> An
 
     contents = opened.contents
     assert contents is not None
-    kind = _class_for(cls, opened.family, opened.family.preprocessor)
+    kind = _class_for(cls, opened.family, family_class(opened.family, "preprocessor"))
     known = constructor_arguments(kind)
-    tokenizer_arguments = constructor_arguments(registry().load(opened.family.tokenizer)) - known
+    tokenizer_arguments = constructor_arguments(family_class(opened.family, "tokenizer")) - known
     overrides = _take(kwargs, tokenizer_arguments)
     tokenizer = kwargs.pop("tokenizer", None) or _build_tokenizer(Tokenizer, opened, overrides)
     written = {k: v for k, v in (contents.preprocessor or {}).items() if k in known}
@@ -220,21 +241,23 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     if not cls.task_name:
         raise InputError(
             f"{cls.__name__}.from_preset was asked for {preset!r}, and that class is no task in "
-            "particular. Use one that is: mlmzoo.MaskedLM.from_preset."
+            "particular. Use one that is, as in mlmzoo.MaskedLM.from_preset, or give your own "
+            "class the `task_name` that it is bound with."
         )
     wants_preprocessor = "preprocessor" not in kwargs
     preprocessor = kwargs.pop("preprocessor", None)
     opened = open_preset(preset, need_files=load_weights or wants_preprocessor)
     family = opened.family
-    kind = _class_for(cls, family, registry().task(cls.task_name, family.name))
+    path = registry().task(cls.task_name, family.name)
+    kind = _class_for(cls, family, registry().load_class(path, mlmzoo.Task))
 
-    backbone_class = registry().load(family.backbone)
+    backbone_class = family_class(family, "backbone")
     of_backbone = constructor_arguments(backbone_class)
     of_task = constructor_arguments(kind) | {"name", "trainable"}
     of_preprocessor: set[str] = set()
     if wants_preprocessor:
-        of_preprocessor = constructor_arguments(registry().load(family.preprocessor))
-        of_preprocessor |= constructor_arguments(registry().load(family.tokenizer))
+        of_preprocessor = constructor_arguments(family_class(family, "preprocessor"))
+        of_preprocessor |= constructor_arguments(family_class(family, "tokenizer"))
     for_backbone = _take(kwargs, of_backbone)
     head = {f"head_{name}": value for name, value in opened.head.items()}
     for_task = {**_take(head, of_task), **_take(kwargs, of_task)}
@@ -249,6 +272,11 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
     if not load_weights:
         return kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+    if not kind.head_in_presets:
+        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        outcome = _load_weights(opened, backbone.weights, "backbone")
+        task.load_report = _report(opened, [outcome], head_state=None)
+        return task
     with skip_initialization():
         task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
     _load_task_weights(opened, task)

@@ -49,6 +49,7 @@ class MaskedLM(TextTraining, Task):
     """
 
     task_name = "masked_lm"
+    head_in_presets = True
 
     def __init__(
         self,
@@ -76,10 +77,6 @@ class MaskedLM(TextTraining, Task):
         self.mlm_head.build(backbone.output["sequence_output"].shape)
         self.build()
         self.compile()
-
-    def build(self, input_shape: Any = None) -> None:
-        """Nothing is left to build: backbone and head have their variables already."""
-        self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         names = self.backbone.input

@@ -19,6 +19,7 @@ from mlmzoo.data.masking import (
     LONGEST_WORD,
     SPAN_END_RATE,
     MaskingRule,
+    Masks,
     draw,
 )
 from mlmzoo.data.rows import TokenRows, pack, pieces
@@ -110,6 +111,34 @@ class Preprocessor(Presettable):
             truncate=self.truncate,
             weights=weights,
         )
+
+    def inputs(self, texts: Any) -> dict[str, np.ndarray]:
+        """Tokenise and pad, nothing masked: what a backbone takes, for a task of one's own.
+
+        Args:
+            texts: ``B`` texts or pairs, in any form that `mlmzoo.MaskedLM.fit` takes; a single
+                str is one text.
+
+        Returns:
+            ``token_ids``, ``padding_mask`` and, in families with segments, ``segment_ids``, int32
+            of shape ``(B, L)``; ``L`` is the length of the longest text, or `sequence_length`
+            where `batching` is ``"fixed"``.
+
+        Raises:
+            InputError: `texts` is of another form.
+        """
+        rows = self.rows(_read([texts] if isinstance(texts, str) else texts))
+        none = np.zeros(0, np.int32)
+        inputs, _, _ = frame(
+            rows,
+            Masks(none, none, none, np.zeros(len(rows) + 1, np.int64)),
+            self.sequence_length if self.batching == "fixed" else int(rows.lengths.max()),
+            slots=0,
+            pad_id=self.tokenizer.pad_token_id,
+            segments=self.segments,
+        )
+        del inputs["mask_positions"]
+        return inputs
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:
@@ -318,13 +347,7 @@ class MaskedLMPreprocessor(Preprocessor):
         if single:
             x = tuple([part] for part in x) if isinstance(x, tuple) else [x]
             sample_weight = None if sample_weight is None else [sample_weight]
-        texts = read_texts(x, sample_weight)
-        if isinstance(texts, Tokenised):
-            raise InputError(
-                "Raw text was expected and tokenised input was found. Give strings, or use "
-                "preprocessor=None for input that is tokenised already."
-            )
-        rows = self.rows(texts)
+        rows = self.rows(_read(x, sample_weight))
         seed = (self.new_seed(), self._calls)
         self._calls += 1
         batch = frame(
@@ -379,6 +402,16 @@ class MaskedLMPreprocessor(Preprocessor):
             "seed": self.seed,
             **{name: value for name, (value, usual) in own.items() if value != usual},
         }
+
+
+def _read(x: Any, sample_weight: Any = None) -> Texts:
+    texts = read_texts(x, sample_weight)
+    if isinstance(texts, Tokenised):
+        raise InputError(
+            "Raw text was expected and tokenised input was found. Give strings, or use "
+            "preprocessor=None for input that is tokenised already."
+        )
+    return texts
 
 
 def _is_single(x: Any) -> bool:

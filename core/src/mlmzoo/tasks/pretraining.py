@@ -19,7 +19,7 @@ from mlmzoo.plugins import registry
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.epoch_log import Epoch, EpochLog
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
-from mlmzoo.tasks.loading import constructor_arguments
+from mlmzoo.tasks.loading import constructor_arguments, family_class
 from mlmzoo.tasks.masked_lm import MaskedLM
 from mlmzoo.tasks.model_card import write_model_card
 from mlmzoo.tasks.optimization import FitsSchedule, scheduled_adamw
@@ -35,9 +35,9 @@ def new_task(recipe: Recipe, texts: Sequence[str]) -> MaskedLM:
         UnknownNameError: No installed family is called so.
     """
     family = registry().family(recipe.family)
-    load = registry().load
-    tokenizer_class, backbone_class = load(family.tokenizer), load(family.backbone)
-    preprocessor_class = load(family.preprocessor)
+    tokenizer_class = family_class(family, "tokenizer")
+    backbone_class = family_class(family, "backbone")
+    preprocessor_class = family_class(family, "preprocessor")
     taken = set(inspect.signature(tokenizer_class.train).parameters) | constructor_arguments(
         tokenizer_class
     )
@@ -51,7 +51,7 @@ def new_task(recipe: Recipe, texts: Sequence[str]) -> MaskedLM:
     )
     longest = {"sequence_length": backbone.max_sequence_length}
     preprocessor = preprocessor_class(tokenizer, **{**longest, **recipe.preprocessor})
-    return load(family.masked_lm)(backbone, preprocessor)
+    return family_class(family, "masked_lm")(backbone, preprocessor)
 
 
 def train_from_scratch(

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from mlmzoo.contract.errors import (
+    InputError,
     PresetFormatError,
     PresetMissingError,
     QuantizedModelError,
@@ -26,6 +27,12 @@ from mlmzoo.presets.contents import WriteRequest
 
 def save_task(task: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
     """What `Task.save_to_preset` does."""
+    if not task.head_in_presets:
+        raise InputError(
+            f"save_to_preset was asked to write a {type(task).__name__}, and a preset holds no "
+            "head but that of a masked LM. model.save('model.keras') writes all of it; "
+            "model.backbone and model.preprocessor have a save_to_preset of their own."
+        )
     parts = _backbone_part(task.backbone, task)
     parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
     parts["head_state"] = task.head_state
@@ -50,7 +57,7 @@ def save_tokenizer(tokenizer: Any, directory: Any, layout: str) -> None:
 
 
 def _write(family: Family, directory: Any, layout: str, **parts: Any) -> None:
-    request = WriteRequest(family, registry().load(family.checkpoint), **parts)
+    request = WriteRequest(family, registry().checkpoint(family), **parts)
     layouts.by_name(layout).write(Path(directory).expanduser(), request)
 
 

@@ -17,6 +17,9 @@ from mlmzoo.tasks.presettable import Presettable
 class Task(Presettable, keras.Model):
     """Base class of tasks. A subclass adds its head and says what goes in and comes out.
 
+    It defines `task_name`, a constructor that takes these two arguments, builds the head and ends
+    with ``self.build()``, `call`, and `get_config` where its constructor takes more.
+
     Args:
         backbone: The encoder. Another one of the same sizes can be set later.
         preprocessor: Turns raw input into what the model takes; ``None`` where the input is
@@ -25,6 +28,10 @@ class Task(Presettable, keras.Model):
 
     task_name = ""
     """Name under which plugins bind classes to families, e.g. ``"masked_lm"``."""
+
+    head_in_presets = False
+    """Whether the head is the masked-LM head that presets hold. Any other one starts afresh in
+    `from_preset`, and is saved by ``model.save("….keras")`` alone."""
 
     load_report: Any = None
     """`LoadReport` of the preset it came from, or ``None``."""
@@ -35,6 +42,10 @@ class Task(Presettable, keras.Model):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.preprocessor = preprocessor
+
+    def build(self, input_shape: Any = None) -> None:
+        """Nothing is left to build: a constructor builds the head."""
+        self.built = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
@@ -93,6 +104,7 @@ class Task(Presettable, keras.Model):
 
         Raises:
             QuantizedModelError: The model is quantised; ``model.save("model.keras")`` holds it.
+            InputError: Its head is none that presets hold.
         """
         saving.save_task(self, directory, layout, dtype)
 

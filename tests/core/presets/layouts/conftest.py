@@ -108,7 +108,7 @@ class Registry:
     """Just enough of one."""
 
     def __init__(self, checkpoint=CHECKPOINT):
-        self.checkpoint = checkpoint
+        self._checkpoint = checkpoint
 
     def family_by_serialized_name(self, name):
         if name in FAMILY.serialized_names:
@@ -120,9 +120,9 @@ class Registry:
             return FAMILY
         raise UnknownNameError(name)
 
-    def load(self, path):
-        assert path == FAMILY.checkpoint
-        return self.checkpoint
+    def checkpoint(self, family):
+        assert family is FAMILY
+        return self._checkpoint
 
 
 @dataclass

@@ -235,7 +235,7 @@ def test_a_checkpoint_that_does_not_say_its_type_is_read_where_the_family_is_kno
     toy.json("config.json", config)
     with pytest.raises(PresetFormatError, match="neither 'registered_name'"):
         toy.read()
-    registry = type("R", (), {"load": lambda self, path: toy.checkpoint})()
+    registry = type("R", (), {"checkpoint": lambda self, family: toy.checkpoint})()
     assert layouts.read(toy.files, registry, toy.family).layout == "transformers"
 
 

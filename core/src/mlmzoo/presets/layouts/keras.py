@@ -68,7 +68,7 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     if whole_task:
         config = config["config"]["backbone"]
     family = registry.family_by_serialized_name(config["registered_name"])
-    checkpoint: Checkpoint = registry.load(family.checkpoint)
+    checkpoint: Checkpoint = registry.checkpoint(family)
 
     own = own_entries(outer, where)
     numerics = checkpoint.keras_numerics

@@ -68,7 +68,7 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     where = f"{CONFIG} of {files.handle}"
     if family is None or "model_type" in config:
         family = registry.family_by_model_type(config.get("model_type"))
-    checkpoint: Checkpoint = registry.load(family.checkpoint)
+    checkpoint: Checkpoint = registry.checkpoint(family)
     refuse_unrepresentable(checkpoint, config, where, family.name)
     backbone, notes = from_transformers(checkpoint.settings, config, where)
     head, _ = from_transformers(checkpoint.head_settings, config, where)

@@ -1,0 +1,1 @@
+"""Presets of mlmzoo in S3."""
