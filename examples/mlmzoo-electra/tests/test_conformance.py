@@ -3,3 +3,4 @@ from mlmzoo.testing import FamilyConformance
 
 class TestElectra(FamilyConformance):
     family_name = "electra"
+    reference_class = "ElectraForMaskedLM"

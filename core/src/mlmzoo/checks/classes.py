@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mlmzoo.contract.errors import PluginError
-from mlmzoo.contract.records import Checkpoint, Family, TaskBinding
+from mlmzoo.contract.records import Family, TaskBinding
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.masked_lm import MaskedLM
@@ -28,15 +25,9 @@ def class_paths(family: Family) -> str:
     Raises:
         PluginError: A path leads nowhere, or to something of another kind.
     """
-    where = f"The record of family {family.name!r}"
-    found = [_subclass(where, key, getattr(family, key), kind) for key, kind in KINDS.items()]
-    table = registry().load(family.checkpoint)
-    if not isinstance(table, Checkpoint):
-        raise PluginError(
-            f"{where} has checkpoint = {family.checkpoint!r}, and there is {_shown(table)}; it has "
-            "to be a mlmzoo.contract.records.Checkpoint."
-        )
-    return ", ".join(found)
+    found = [registry().load_class(getattr(family, key), kind) for key, kind in KINDS.items()]
+    registry().checkpoint(family)
+    return ", ".join(kind.__name__ for kind in found)
 
 
 def task_path(binding: TaskBinding) -> str:
@@ -45,21 +36,4 @@ def task_path(binding: TaskBinding) -> str:
     Raises:
         PluginError: The path leads nowhere, or to something that is no task.
     """
-    where = f"The binding of task {binding.task!r} for {binding.family!r}"
-    return f"{_subclass(where, 'path', binding.path, Task)} for {binding.family}"
-
-
-def _subclass(where: str, key: str, path: str, kind: type) -> str:
-    found = registry().load(path)
-    if not isinstance(found, type) or not issubclass(found, kind):
-        raise PluginError(
-            f"{where} has {key} = {path!r}, and there is {_shown(found)}; it has to be a subclass "
-            f"of mlmzoo.{kind.__name__}."
-        )
-    return found.__name__
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, type):
-        return f"a class that inherits from {', '.join(b.__name__ for b in value.__bases__)}"
-    return f"a {type(value).__name__}"
+    return f"{registry().load_class(binding.path, Task).__name__} for {binding.family}"

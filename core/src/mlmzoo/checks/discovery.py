@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from mlmzoo.checks.announcement import find_entry_point
 from mlmzoo.contract.errors import PluginError
 from mlmzoo.plugins import PluginInfo
-from mlmzoo.plugins.names import normalise
-
-HEAVY = (
-    *("keras", "tensorflow", "jax", "torch", "numpy", "h5py", "tokenizers", "sentencepiece"),
-    *("transformers", "keras_hub", "huggingface_hub", "kagglehub", "click", "rich"),
-)
-"""What core itself does not import to find plugins. One of these costs each command and each
-program that lists presets from a tenth of a second to several seconds."""
+from mlmzoo.plugins.names import label_of
+from mlmzoo.plugins.watching import HEAVY
 
 DEADLINE_S = 120
 
@@ -85,7 +79,7 @@ def measure(info: PluginInfo) -> tuple[float, list[Import]]:
     """
     environment = {
         **os.environ,
-        "MLMZOO_PLUGINS": f"{normalise(info.distribution)}:{info.name}",
+        "MLMZOO_PLUGINS": label_of(info.distribution, info.name),
         "MLMZOO_STRICT_PLUGINS": "",
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }

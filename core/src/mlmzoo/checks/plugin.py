@@ -7,7 +7,7 @@ from mlmzoo.checks.discovery import imports_nothing_heavy
 from mlmzoo.checks.outcome import Outcome, attempt
 from mlmzoo.contract.errors import BackendError
 from mlmzoo.plugins import PluginInfo, classpath, diagnosis, registry
-from mlmzoo.plugins.names import normalise
+from mlmzoo.plugins.names import label_of, normalise
 
 NEED_KERAS = "mlmzoo.checks.family"
 
@@ -26,7 +26,7 @@ def find(name: str) -> list[PluginInfo]:
         for plugin in registry().plugins
         if name in (plugin.name, *plugin.families)
         or normalise(name) == normalise(plugin.distribution)
-        or name == f"{normalise(plugin.distribution)}:{plugin.name}"
+        or name == label_of(plugin.distribution, plugin.name)
     ]
     if not found:
         raise diagnosis.unknown_plugin(registry(), name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlmzoo.contract.errors import PluginError
-from mlmzoo.contract.records import Checkpoint, Family, Weight
+from mlmzoo.contract.records import Family, Weight
 from mlmzoo.plugins import registry
 from mlmzoo.presets.weights import KINDS, expand, stored_name
 
@@ -27,7 +27,7 @@ def covers(family: Family, task: Any) -> str:
             have one name in a file; a row is of an unknown kind; a setting is no argument of the
             backbone.
     """
-    checkpoint: Checkpoint = registry().load(family.checkpoint)
+    checkpoint = registry().checkpoint(family)
     settings = task.backbone.settings
     backbone = {weight.path for weight in task.backbone.weights}
     paths = {"backbone": backbone, "head": {w.path for w in task.weights} - backbone}

@@ -17,7 +17,7 @@ from mlmzoo.contract.records import Checkpoint, Family, Preset
 from mlmzoo.plugins import classpath, diagnosis
 from mlmzoo.plugins.inventory import PluginInfo, inventory
 from mlmzoo.plugins.loader import CORE, Announced, Discovery, PluginFailure
-from mlmzoo.plugins.names import Names, label_of, normalise
+from mlmzoo.plugins.names import Names, label_of
 from mlmzoo.plugins.validation import Plugin, shown
 from mlmzoo.plugins.watching import watched
 
@@ -136,7 +136,7 @@ class Registry:
             UnknownNameError: There is no such plugin, or it is not in use.
         """
         for plugin in self._discovery.plugins:
-            if (plugin.name, normalise(plugin.distribution)) == (name, normalise(distribution)):
+            if label_of(plugin.distribution, plugin.name) == label_of(distribution, name):
                 return plugin
         raise diagnosis.unknown_plugin(self, name)
 
