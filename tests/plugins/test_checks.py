@@ -126,6 +126,12 @@ def test_a_heavy_import_is_named_with_its_seconds_and_the_module_it_is_for(site)
         imports_nothing_heavy(*find("x"))
 
 
+def test_the_import_of_a_part_of_a_heavy_package_is_one_of_it(site):
+    site.add("x", "from numpy.linalg import norm\n" + hooks())
+    with pytest.raises(PluginError, match=r"by importing zoo_x\.plugin, imports numpy"):
+        imports_nothing_heavy(*find("x"))
+
+
 def test_a_process_that_does_not_come_back_is_told_of(site):
     source = "import os, sys\nif 'keras' not in sys.modules: os._exit(7)\n"
     import keras  # noqa: F401  # this process stays

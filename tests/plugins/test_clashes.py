@@ -96,7 +96,21 @@ def test_two_families_of_one_package_cannot_claim_one_name(site):
     extra = "[mlmzoo]\nalpha = zoo_alpha.plugin\nbeta = zoo_beta.plugin\n"
     (site.folder / "zoo_alpha-1.2.dist-info" / "entry_points.txt").write_text(extra)
     (site.folder / "zoo_more-1.2.dist-info" / "entry_points.txt").write_text("")
-    with pytest.warns(PluginWarning, match="Two families of zoo-alpha claim the"):
+    with pytest.warns(PluginWarning, match="Two records of zoo-alpha claim the"):
+        assert list(registry().families) == ["alpha"]
+
+
+def test_one_package_cannot_bind_a_task_to_a_family_twice(site):
+    site.add("alpha")
+    site.add(
+        "twice",
+        """
+        @hookimpl
+        def mlmzoo_tasks():
+            return [TaskBinding("tell", "alpha", f"zoo_twice:{name}") for name in ("A", "B")]
+        """,
+    )
+    with pytest.warns(PluginWarning, match="Two records of zoo-twice claim the tell task"):
         assert list(registry().families) == ["alpha"]
 
 

@@ -51,6 +51,8 @@ def test_a_plugin_without_commands_adds_none(site, group):
     [
         ("    raise SystemExit(2)", "SystemExit: 2"),
         ("    group.add_command(click.Command('demo'))", r"replaces the commands \['demo'\]"),
+        ("    return [click.Command('x')]", r"returned a list.*group\.add_command"),
+        ("    group.commands['x'] = 'text'", "AttributeError"),
         ("    group.commands.clear()", r"replaces the commands \['demo'\]"),
     ],
 )

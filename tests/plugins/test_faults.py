@@ -273,6 +273,32 @@ def test_what_the_commands_of_a_package_print_stays_out_of_the_json(broken):
     assert "'commands'" in listed()["notes"][0]
 
 
+def test_a_package_may_use_and_keep_standard_output(site, capsys):
+    site.add(
+        "chatty",
+        """
+        import sys, threading
+
+        sys.stdout.flush()
+        print(sys.stdout.encoding)
+        out = sys.stdout
+        other = threading.Thread(target=print, args=["from another thread"])
+        other.start()
+        other.join()
+
+        @hookimpl
+        def mlmzoo_families():
+            return [family("chatty")]
+        """,
+    )
+    (plugin,) = mlmzoo.list_plugins()
+    assert plugin.state == "ok" and "It prints" in plugin.notes[0]
+    sys.modules["zoo_chatty.plugin"].out.write("later")
+    said = capsys.readouterr()
+    assert said.out == "from another thread\nlater"
+    assert said.err.count("\n") == 1
+
+
 def test_a_package_that_warns_is_used_and_reported(broken):
     broken("import warnings\nwarnings.warn('the old ways')\n" + WORKS)
     done = command("presets")

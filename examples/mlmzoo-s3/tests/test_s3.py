@@ -74,6 +74,14 @@ def test_a_handle_of_another_form_shows_the_right_one(handle):
         Tokenizer.from_preset(handle)
 
 
+def test_a_push_to_a_server_that_is_gone_is_one_message(bucket):
+    bucket.shutdown()
+    bucket.server_close()
+    done = push(DIRECTORY, "s3://models/tiny")
+    assert done.returncode == 1
+    assert "error: s3://models/tiny (file" in done.stderr and "AWS_ENDPOINT_URL" in done.stderr
+
+
 def test_a_directory_without_a_preset_is_not_pushed(bucket, tmp_path):
     done = push(tmp_path, "s3://models/tiny")
     assert done.returncode == 1

@@ -29,6 +29,8 @@ TEXTS = [
     "And God saw the light, that it was good.",
 ]
 
+MADE_LATER = {"dist", "__pycache__", ".pytest_cache", ".ruff_cache"}
+
 
 def generate(name: str, directory: Path) -> Path:
     done = CliRunner().invoke(application(), ["new-plugin", name, "--output", str(directory)])
@@ -141,7 +143,7 @@ def test_it_is_clean_for_ruff_whether_its_name_is_short_or_long(name: str, tmp_p
 def test_everything_is_filled_in_but_what_only_its_author_knows(package: Path) -> None:
     marked = set()
     for path in package.rglob("*"):
-        if path.is_file() and "dist" not in path.parts:
+        if path.is_file() and MADE_LATER.isdisjoint(path.parts):
             text = path.read_text(encoding="utf-8")
             assert path.suffix != ".jinja"
             assert not re.search(r"(?<!\$)\{\{|\{%", text), path

@@ -231,7 +231,7 @@ def _republish(patch, families=None, presets=None):
         else plugin
         for plugin in discovery.plugins
     ]
-    patch(current, "_current", Registry(Discovery(discovery.manager, changed)))
+    patch(current, "_current", Registry(Discovery(discovery.managers, changed)))
 
 
 CAUGHT_BY = {

@@ -1,6 +1,7 @@
 """What the suite promises about itself: it explains its failures, and no promise is dropped."""
 
 import inspect
+import sys
 
 import pytest
 
@@ -44,6 +45,23 @@ def failing_for_no_reason():
 def test_an_override_without_a_reason_is_refused(override):
     with pytest.raises(TypeError, match=r"(?s)TestMine overrides test_lora.*xfail\(reason="):
         type("TestMine", (FamilyConformance,), {"test_lora": override})
+
+
+@pytest.mark.parametrize("mark", [pytest.mark.skip, pytest.mark.xfail])
+def test_a_mark_on_what_all_families_share_is_refused(mark):
+    shared = FamilyConformance.test_int8
+    marks = list(getattr(shared, "pytestmark", []))
+    try:
+        with pytest.raises(TypeError, match="overrides test_int8"):
+            type("TestMine", (FamilyConformance,), {"test_int8": mark(reason="later")(shared)})
+    finally:
+        shared.pytestmark = marks
+
+
+def test_the_asserts_of_the_suite_say_what_was_compared():
+    for name in promises():
+        module = sys.modules[getattr(FamilyConformance, name).__module__]
+        assert type(module.__loader__).__name__ == "AssertionRewritingHook"
 
 
 def test_an_override_that_is_mixed_in_is_refused():

@@ -13,7 +13,8 @@ from mlmzoo.contract.records import API_VERSION, Family
 from mlmzoo.plugins import PluginInfo, diagnosis, registry
 from mlmzoo.plugins.catalogue import read_presets
 from mlmzoo.plugins.loader import GROUP
-from mlmzoo.plugins.names import normalise
+from mlmzoo.plugins.names import label_of, normalise
+from mlmzoo.plugins.watching import watched
 
 LOADS, API, RECORDS, PRESETS = "entry point", "API version", "hooks and records", "presets file"
 
@@ -129,7 +130,8 @@ def _taken_from_official(info: PluginInfo, families: Iterable[Family]) -> Iterab
 def _families(info: PluginInfo) -> list[Family]:
     """The records of a plugin that was left out, as far as it gives any."""
     try:
-        plugin = find_entry_point(info).load()
-        return [family for family in plugin.mlmzoo_families() if isinstance(family, Family)]
+        with watched(label_of(info.distribution, info.name)):
+            plugin = find_entry_point(info).load()
+            return [family for family in plugin.mlmzoo_families() if isinstance(family, Family)]
     except (Exception, SystemExit):
         return []

@@ -21,11 +21,13 @@ DEADLINE_S = 120
 PROGRAM = """
 import json, sys, time
 from mlmzoo.plugins import registry
-start = time.perf_counter()
+before, start = set(sys.modules), time.perf_counter()
 registry()
 seconds = time.perf_counter() - start
 print()
-print(json.dumps({"seconds": seconds, "heavy": [name for name in %r if name in sys.modules]}))
+print(json.dumps({"seconds": seconds, "heavy": [
+    name for name in %r if name in sys.modules and name not in before
+]}))
 """
 
 LINE = re.compile(r"^import time:\s*\d+ \|\s*(?P<microseconds>\d+) \|(?P<indent> +)(?P<name>\S+)$")
@@ -103,14 +105,16 @@ def measure(info: PluginInfo) -> tuple[float, list[Import]]:
             f"Finding {info.name!r} ended a new process with exit code {done.returncode}: "
             f"{' '.join(said[-3:])}"
         ) from error
-    return found["seconds"], list(_imports(done.stderr, set(found["heavy"])))
+    names = found["heavy"]
+    told = list(_imports(done.stderr, set(names)))
+    return found["seconds"], told or [Import(name, found["seconds"], ()) for name in names]
 
 
 def _imports(log: str, wanted: set[str]) -> Iterator[Import]:
     """The wanted imports. A module is told of after those that it imports, further to the left."""
     lines = [match for match in map(LINE.match, log.splitlines()) if match]
     for number, line in enumerate(lines):
-        if line["name"] not in wanted:
+        if line["name"].partition(".")[0] not in wanted:  # `import torch.nn` tells of no torch
             continue
         because_of, depth = [], len(line["indent"])
         for later in lines[number + 1 :]:

@@ -35,6 +35,6 @@ def attempt(check: str, run: Callable[[], str], about: str = "") -> Outcome:
     """
     try:
         return Outcome(check, "ok", run(), about)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         kind = "" if isinstance(error, MlmzooError) else f"{type(error).__name__}: "
         return Outcome(check, "failed", f"{kind}{error}", about)

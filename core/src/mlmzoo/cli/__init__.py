@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -12,6 +13,9 @@ def main() -> None:
 
     if "--debug" not in sys.argv:
         _mute_native_code()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a character is no reason to end.
+        sys.stdout.reconfigure(errors="backslashreplace")
     application()()
 
 

@@ -235,9 +235,9 @@ _warned: set[tuple[str, ...]] = set()
 def warn_once(registry: Registry) -> None:
     """Warn of each failed plugin, once in this process."""
     for failure in registry.failures:
-        # Not the message: it may hold an address in memory, which is another one every time.
-        kind = type(failure.exception).__name__
-        key = (failure.name, failure.distribution, failure.version, kind)
+        # An address in memory is another one every time.
+        reason = re.sub("0x[0-9a-fA-F]+", "", failure.reason)
+        key = (failure.name, failure.distribution, failure.version, reason)
         if key not in _warned:
             _warned.add(key)
             message = left_out(registry, failure)

@@ -57,9 +57,17 @@ def inventory(discovery: Discovery, claimed: Collection[Names[Any]]) -> tuple[Pl
         for label in [label_of(plugin.distribution, plugin.name)]
     }
     failed = [
-        PluginInfo(f.name, f.distribution, f.version, state="failed", reason=f.reason)
-        for f in discovery.failures
-        if label_of(f.distribution, f.name) not in kept
+        PluginInfo(
+            f.name,
+            f.distribution,
+            f.version,
+            state="failed",
+            reason=f.reason,
+            notes=look(label).notes,
+            seconds=round(look(label).seconds, 3),
+        )
+        for label, f in failures.items()
+        if label not in kept
     ]
     disabled = [
         PluginInfo(

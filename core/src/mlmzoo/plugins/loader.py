@@ -90,9 +90,9 @@ class Announced:
 
 @dataclass
 class Discovery:
-    """Everything one pass over the installed plugins found."""
+    """Everything one pass over the installed plugins found; a manager for each plugin, by label."""
 
-    manager: pluggy.PluginManager
+    managers: dict[str, pluggy.PluginManager] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
     failures: list[PluginFailure] = field(default_factory=list)
     disabled: list[Announced] = field(default_factory=list)
@@ -108,11 +108,14 @@ class Discovery:
             self._refuse_second(announced)
             with watched(label):
                 plugin = announced.load()
-                self.manager.register(plugin, label)
-                self.plugins.append(self._validated(announced, plugin, label))
+                # One each: pluggy hashes and compares all plugins of a manager.
+                manager = pluggy.PluginManager(hookspecs.PROJECT)
+                manager.add_hookspecs(hookspecs)
+                manager.register(plugin, label)
+                kept = self._validated(announced, plugin, manager)
+            self.managers[label] = manager
+            self.plugins.append(kept)
         except BaseException as error:
-            if self.manager.has_plugin(label):
-                self.manager.unregister(name=label)
             if isinstance(error, KeyboardInterrupt):
                 raise
             self.fail(
@@ -130,8 +133,8 @@ class Discovery:
 
     def call(self, label: str, hook: str, **arguments: Any) -> list[Any]:
         """Call one hook of one registered plugin."""
-        others = [p for name, p in self.manager.list_name_plugin() if name != label]
-        return self.manager.subset_hook_caller(hook, others)(**arguments)
+        answers: list[Any] = getattr(self.managers[label].hook, hook)(**arguments)
+        return answers
 
     def _refuse_second(self, announced: Announced) -> None:
         for other in self.plugins:
@@ -142,14 +145,17 @@ class Discovery:
                     f"MLMZOO_PLUGINS={announced.label}."
                 )
 
-    def _validated(self, announced: Announced, plugin: Any, label: str) -> Plugin:
-        implemented = self._hooks(plugin)
+    def _validated(
+        self, announced: Announced, plugin: Any, manager: pluggy.PluginManager
+    ) -> Plugin:
+        implemented = self._hooks(manager, plugin)
 
         def returned(hook: str, kind: type[Any]) -> tuple[Any, ...]:
             if hook not in implemented:
                 return ()
-            answers = self.call(label, hook)  # pluggy leaves out an answer that is None
-            return validation.records(hook, answers[0] if answers else None, kind)
+            # pluggy leaves out an answer that is None; one plugin may have several of a hook.
+            answers = getattr(manager.hook, hook)() or [None]
+            return tuple(r for answer in answers for r in validation.records(hook, answer, kind))
 
         families: tuple[Family, ...] = returned("mlmzoo_families", Family)
         tasks: tuple[TaskBinding, ...] = returned("mlmzoo_tasks", TaskBinding)
@@ -172,9 +178,9 @@ class Discovery:
         validation.check_neighbours(kept, self.plugins)
         return kept
 
-    def _hooks(self, plugin: Any) -> set[str]:
+    def _hooks(self, manager: pluggy.PluginManager, plugin: Any) -> set[str]:
         """Names of the hooks a registered plugin implements, all of them known."""
-        callers = self.manager.get_hookcallers(plugin) or []
+        callers = manager.get_hookcallers(plugin) or []
         known = {n for n in vars(hookspecs) if n.startswith("mlmzoo_")}
         # Not check_pending(): it looks at all plugins and would blame the wrong one.
         unknown = [
@@ -205,9 +211,7 @@ def discover() -> Discovery:
     Raises:
         PluginError: A plugin failed and ``MLMZOO_STRICT_PLUGINS`` is set.
     """
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    found = Discovery(manager)
+    found = Discovery()
     found.add(Announced(CORE_HOOKS, CORE, "", lambda: importlib.import_module(CORE_HOOKS)))
     announced = list(_announced(found))
     selection = _selection()

@@ -310,12 +310,8 @@ class Registry:
             label = label_of(plugin.distribution, plugin.name)
             try:
                 with watched(label):
-                    found.call(label, "mlmzoo_commands", group=group)
-                replaced = [n for n, c in before.items() if group.commands.get(n) is not c]
-                if replaced:
-                    raise PluginError(
-                        f"It replaces the commands {replaced}; its own need other names."
-                    )
+                    returned = found.call(label, "mlmzoo_commands", group=group)
+                    _check_commands(group, before, returned)
             except BaseException as error:
                 group.commands.clear()
                 group.commands.update(before)
@@ -334,3 +330,19 @@ class Registry:
             if name == cls.__name__ and getattr(sys.modules.get(module), name, None) is cls:
                 return families
         return None
+
+
+def _check_commands(
+    group: click.Group, before: Mapping[str, click.Command], returned: list[Any]
+) -> None:
+    """Raise where a plugin did not just add commands that can be listed."""
+    if returned:
+        raise PluginError(
+            f"mlmzoo_commands() returned {shown(returned[0])}, which nobody reads. It has to add "
+            "its commands: group.add_command(command)."
+        )
+    replaced = [name for name, command in before.items() if group.commands.get(name) is not command]
+    if replaced:
+        raise PluginError(f"It replaces the commands {replaced}; its own need other names.")
+    for name in group.commands.keys() - before.keys():
+        group.commands[name].get_short_help_str()  # what the list of all commands asks

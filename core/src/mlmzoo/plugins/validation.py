@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -122,7 +122,7 @@ def check_neighbours(plugin: Plugin, kept: Iterable[Plugin]) -> None:
     for other in kept:
         owners |= {family.name: other for family in other.families}
         if normalise(other.distribution) == normalise(plugin.distribution):
-            taken |= {claim for family in other.families for claim in _claims(other, family)}
+            taken.update(_claims(other))
     for family in plugin.families:
         if (other_owner := owners.get(family.name)) is not None:
             raise PluginError(
@@ -132,18 +132,23 @@ def check_neighbours(plugin: Plugin, kept: Iterable[Plugin]) -> None:
                 f"MLMZOO_PLUGINS={plugin.distribution}:{plugin.name}."
             )
         owners[family.name] = plugin
-        for claim in _claims(plugin, family):
-            if claim in taken:
-                raise PluginError(
-                    f"Two families of {plugin.distribution} claim the {claim[0]} {claim[1]!r}."
-                )
-            taken.add(claim)
+    for claim in _claims(plugin):
+        if claim in taken:
+            raise PluginError(
+                f"Two records of {plugin.distribution} claim the {claim[0]} {claim[1]!r}."
+            )
+        taken.add(claim)
 
 
-def _claims(plugin: Plugin, family: Family) -> set[tuple[str, str]]:
-    own = {("preset", preset.name) for preset in plugin.presets if preset.family == family.name}
-    own |= {("serialized name", name) for name in family.serialized_names}
-    return own | {("model type", name) for name in family.model_types}
+def _claims(plugin: Plugin) -> Iterator[tuple[str, str]]:
+    """What kind of name each record claims, and the name."""
+    for family in plugin.families:
+        yield from (("serialized name", name) for name in family.serialized_names)
+        yield from (("model type", name) for name in family.model_types)
+    yield from (("preset", preset.name) for preset in plugin.presets)
+    yield from (("scheme", source.scheme) for source in plugin.sources)
+    for binding in plugin.tasks:
+        yield f"{binding.task} task of family", binding.family
 
 
 def _match(where: str, key: str, value: Any, pattern: re.Pattern[str], example: str) -> None:

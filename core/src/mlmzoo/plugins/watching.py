@@ -7,13 +7,14 @@ did is kept for ``mlmzoo plugins``.
 
 from __future__ import annotations
 
-import io
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from typing import Any
 
 HEAVY = (
     "keras",
@@ -80,12 +81,34 @@ def look(label: str) -> Look:
     return _looks.setdefault(label, Look())
 
 
+class _Overheard:
+    """Standard output while a plugin is looked at: what it prints is kept, all else passed on.
+
+    A plugin may hold on to it, in a handler of its logging, and other threads print meanwhile.
+    """
+
+    def __init__(self, out: Any) -> None:
+        self.out = out
+        self.thread: int | None = threading.get_ident()
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self.thread:
+            self.text += text
+        elif self.out is not None:
+            self.out.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.out, name)
+
+
 @contextmanager
 def watched(label: str) -> Iterator[None]:
     """Inside, whatever happens is on the account of the plugin of this label."""
     known = look(label)
     before = {name for name in HEAVY if name in sys.modules}
-    printed = io.StringIO()
+    printed = _Overheard(sys.stdout)
     caught: list[warnings.WarningMessage] = []
     began = time.perf_counter()
     try:
@@ -96,12 +119,18 @@ def watched(label: str) -> Iterator[None]:
         known.seconds = max(known.seconds, time.perf_counter() - began)
         came = tuple(name for name in HEAVY if name in sys.modules and name not in before)
         known.imported = known.imported + came
-        text = printed.getvalue()
-        if text and sys.stderr is not None:
-            sys.stderr.write(text)
+        printed.thread, text = None, printed.text
+        with suppress(Exception):  # a standard error that is closed is no fault of the plugin
+            if text:
+                sys.stderr.write(text)
         for warning in caught:
-            warnings.showwarning(
-                warning.message, warning.category, warning.filename, warning.lineno, warning.file
-            )
+            with suppress(Exception):
+                warnings.showwarning(
+                    warning.message,
+                    warning.category,
+                    warning.filename,
+                    warning.lineno,
+                    warning.file,
+                )
             known.warned = known.warned or f"{warning.category.__name__}: {warning.message}"
         known.printed = known.printed or next(iter(text.strip().splitlines()), "")

@@ -28,5 +28,6 @@ def push(directory: Path, handle: str) -> None:
     found.sort(key=lambda path: path.name == "config.json")
     for path in found:
         name = path.relative_to(directory).as_posix()
-        obstore.put(store, f"{files.prefix}/{name}", path)
+        with files.told(name):
+            obstore.put(store, f"{files.prefix}/{name}", path)
         click.echo(f"{handle}/{name}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +70,32 @@ class S3Files:
             HubUnavailableError: The server could not be reached, or failed.
         """
         import obstore
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         store, key = self.store(), f"{self.prefix}/{name}"
-        try:
-            place = self._place(name, obstore.head(store, key))
-            if not place.is_file():
+        with self.told(name):
+            try:
+                place = self._place(name, obstore.head(store, key))
+                if place.is_file():
+                    return place
                 found = obstore.get(store, key)
-                place = self._place(name, found.meta)
-                _write(place, found.stream())
-            return place
-        except FileNotFoundError:
-            return None
+            except FileNotFoundError:
+                return None
+            place = self._place(name, found.meta)
+            _write(place, found.stream())
+        return place
+
+    @contextmanager
+    def told(self, name: str) -> Iterator[None]:
+        """Inside, what goes wrong with the file called `name` is said in mlmzoo's errors.
+
+        Raises:
+            HubAccessError: The bucket is not for these credentials.
+            HubUnavailableError: The server could not be reached, or failed.
+        """
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+        try:
+            yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise HubAccessError(
                 f"{self.handle} (file {name!r}): access was refused. Check AWS_ACCESS_KEY_ID and "

@@ -15,11 +15,17 @@ from mlmzoo.kit.layers.kernels import unfilled
 _skipping: ContextVar[bool] = ContextVar("mlmzoo_skip_initialization", default=False)
 
 
-class Unfilled(keras.initializers.Initializer):
-    """Memory as the backend hands it out; zeros on JAX, which has nothing else."""
+@keras.saving.register_keras_serializable(package="mlmzoo")
+class Unfilled(keras.initializers.TruncatedNormal):
+    """Memory as it is, inside `skip_initialization`.
+
+    Elsewhere, for a layer made anew from the config of one built there, what it stands for.
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        return unfilled(shape, keras.backend.standardize_dtype(dtype))
+        if _skipping.get():
+            return unfilled(shape, keras.backend.standardize_dtype(dtype))
+        return super().__call__(shape, dtype)
 
 
 @contextmanager
@@ -38,9 +44,8 @@ def skip_initialization() -> Iterator[None]:
 
 def kernel_initializer(stddev: float = 0.02) -> keras.initializers.Initializer:
     """Truncated normal as in BERT (Devlin et al., 2018), or nothing in `skip_initialization`."""
-    if _skipping.get():
-        return Unfilled()
-    return keras.initializers.TruncatedNormal(stddev=stddev)
+    kind = Unfilled if _skipping.get() else keras.initializers.TruncatedNormal
+    return kind(stddev=stddev)
 
 
 def fresh_values(path: str, shape: tuple[int, ...], stddev: float = 0.02) -> np.ndarray:
