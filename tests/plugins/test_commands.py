@@ -59,7 +59,9 @@ def test_a_plugin_without_commands_adds_none(site, group):
 def test_a_plugin_whose_commands_fail_does_not_stop_the_others(site, group, line, phrase):
     site.add("broken", GOOD + line)
     site.add("good", GOOD)
-    with pytest.warns(PluginWarning, match=rf"'broken' of zoo-broken 1\.2.*{phrase}"):
+    with pytest.warns(
+        PluginWarning, match=rf"commands of plugin 'broken' of zoo-broken 1\.2.*{phrase}"
+    ):
         registry().add_commands(group)
     assert set(group.commands) == {"demo", "good"}
 

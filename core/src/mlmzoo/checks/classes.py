@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from mlmzoo.contract.records import Family, TaskBinding
 from mlmzoo.plugins import registry
-from mlmzoo.tasks.backbone import Backbone
-from mlmzoo.tasks.masked_lm import MaskedLM
-from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
+from mlmzoo.plugins.validation import CLASSES
+from mlmzoo.tasks.loading import family_class
 from mlmzoo.tasks.task import Task
-from mlmzoo.tasks.tokenizer import Tokenizer
-
-KINDS = {
-    "backbone": Backbone,
-    "tokenizer": Tokenizer,
-    "preprocessor": MaskedLMPreprocessor,
-    "masked_lm": MaskedLM,
-}
-"""Path in a `Family` -> what the class there inherits from."""
 
 
 def class_paths(family: Family) -> str:
@@ -25,7 +15,7 @@ def class_paths(family: Family) -> str:
     Raises:
         PluginError: A path leads nowhere, or to something of another kind.
     """
-    found = [registry().load_class(getattr(family, key), kind) for key, kind in KINDS.items()]
+    found = [family_class(family, part) for part in CLASSES]
     registry().checkpoint(family)
     return ", ".join(kind.__name__ for kind in found)
 

@@ -13,7 +13,7 @@ from mlmzoo.cli import options
 
 
 @dataclass(frozen=True)
-class Names:
+class PackageNames:
     """What the parts of a new plugin are called; what the template is filled in with.
 
     Args:
@@ -31,7 +31,7 @@ class Names:
     mlmzoo: str
 
     @classmethod
-    def of(cls, name: str) -> Names:
+    def of(cls, name: str) -> PackageNames:
         """The names that follow from one, which may begin with ``mlmzoo-``.
 
         Raises:
@@ -64,10 +64,10 @@ class Names:
 
 
 @click.command("new-plugin")
-@click.argument("name", callback=lambda ctx, parameter, value: Names.of(value))
+@click.argument("name", callback=lambda ctx, parameter, value: PackageNames.of(value))
 @click.option("--output", metavar="DIR", help="A new directory.  [default: ./mlmzoo-NAME]")
 @options.debug
-def command(name: Names, output: str | None) -> None:
+def command(name: PackageNames, output: str | None) -> None:
     """Write a complete package for a new family called NAME, for instance my-bert.
 
     The package is called mlmzoo-NAME. It holds a small family that works, its tests, a preset
@@ -89,7 +89,7 @@ def command(name: Names, output: str | None) -> None:
     )
 
 
-def _taken(names: Names) -> str | None:
+def _taken(names: PackageNames) -> str | None:
     """The official plugin that a new one would stand in the way of, or be mistaken for."""
     from mlmzoo.plugins.diagnosis import official
 

@@ -139,6 +139,11 @@ def unknown_task(
 
 def left_out(registry: Registry, failure: PluginFailure) -> str:
     """The warning about one plugin that failed."""
+    if failure.commands:
+        return (
+            f"The commands of plugin {failure.origin} were left out: {_sentence(failure.reason)} "
+            f"Everything else works. Try `pip install --upgrade {failure.distribution} mlmzoo`."
+        )
     said = [f"Plugin {failure.origin} was left out: {_sentence(failure.reason)}"]
     if failure.distribution:
         # Both: it may have been written for an earlier mlmzoo, or for a later one.
@@ -183,6 +188,7 @@ def _left_out(registry: Registry) -> list[str]:
     said = [
         f"Plugin {failure.origin} was left out: {_sentence(failure.reason)}"
         for failure in registry.failures
+        if not failure.commands
     ]
     disabled = [plugin.name for plugin in registry.plugins if plugin.state == "disabled"]
     if disabled:

@@ -43,12 +43,14 @@ class PluginFailure:
         distribution: Package it came in; empty where none could be told.
         version: Version of that package; empty where none could be told.
         exception: What went wrong.
+        commands: Whether it is its commands alone that were left out.
     """
 
     name: str
     distribution: str
     version: str
     exception: BaseException
+    commands: bool = False
 
     @property
     def origin(self) -> str:

@@ -317,7 +317,11 @@ class Registry:
                 group.commands.update(before)
                 if isinstance(error, KeyboardInterrupt):
                     raise
-                found.fail(PluginFailure(plugin.name, plugin.distribution, plugin.version, error))
+                found.fail(
+                    PluginFailure(
+                        plugin.name, plugin.distribution, plugin.version, error, commands=True
+                    )
+                )
         diagnosis.warn_once(self)
 
     def _task_names(self, task: str) -> Names[str]:
