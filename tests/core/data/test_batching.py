@@ -11,7 +11,7 @@ from mlmzoo.data.batching import (
     ladder,
     plan,
 )
-from mlmzoo.data.packing import packed
+from mlmzoo.data.packing import keeps_batch_size, packed
 
 
 def skewed(count=3000, limit=128, seed=0):
@@ -215,6 +215,26 @@ def test_a_text_longer_than_a_packed_row_is_never_cut_silently():
 
 
 def test_packed_rows_are_as_long_as_the_longest_text_needs():
-    assert plan(np.array([5, 9]), 2, "packed", 512) == (128,)
-    assert plan(np.array([5, 9]), 2, "packed", 100) == (100,)
-    assert plan(np.array([5, 300]), 2, "packed", 512) == (304,)
+    lengths = np.array([5, 9] * 1000)
+    assert plan(lengths, 256, "packed", 512) == (128,)
+    assert plan(lengths, 256, "packed", 100) == (100,)
+    assert plan(np.append(lengths, 300), 256, "packed", 512) == (304,)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 5, 8, 13, 16, 32, 100])
+@pytest.mark.parametrize("mean", [6, 20, 36, 90])
+def test_packed_batches_hold_about_as_many_texts_as_asked_however_few(batch_size, mean):
+    lengths = np.random.default_rng(0).integers(mean // 2, 3 * mean // 2 + 1, 4000)
+    (length,) = plan(lengths, batch_size, "packed", 512)
+    made = packed(lengths, length, batch_size)
+    if keeps_batch_size(lengths, batch_size, 512):
+        assert len(lengths) / len(made) == pytest.approx(batch_size, rel=0.5)
+    else:
+        assert batch_size <= 2
+
+
+def test_a_row_that_one_long_text_asks_for_does_not_keep_small_batches():
+    lengths = np.array([6] * 1000 + [128])
+    assert not keeps_batch_size(lengths, 4, 512)
+    assert keeps_batch_size(lengths, 32, 512)
+    assert keeps_batch_size(lengths[:0], 4, 512)

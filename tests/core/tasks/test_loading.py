@@ -365,3 +365,18 @@ def test_weights_that_lack_a_variable_are_refused_before_a_model_is_built(preset
     for load in (mlmzoo.MaskedLM.from_preset, mlmzoo.Backbone.from_preset):
         with pytest.raises(WeightsError, match=r"layer_.*is missing"):
             load(preset)
+
+
+def test_a_variable_without_a_row_in_the_table_is_not_lost_in_silence(make, tmp_path):
+    task = make()
+    task.backbone.extra = keras.layers.Dense(2, name="extra")
+    task.backbone.extra.build((None, 3))
+    with pytest.raises(WeightsError, match=r"'extra/bias'.*would be lost.*model\.save"):
+        task.save_to_preset(tmp_path / "preset")
+    assert not (tmp_path / "preset").exists()
+
+
+def test_a_misspelt_argument_of_a_backbone_is_refused(make):
+    backbone = make().backbone
+    with pytest.raises(TypeError, match="made with dropuot"):
+        type(backbone)(**backbone.settings, dropuot=0.5)

@@ -127,6 +127,13 @@ def test_auto_packs_where_the_family_can(make):
     assert max(numbers) > 1
 
 
+def test_auto_does_not_pack_far_more_texts_into_a_row_than_a_batch_has(make):
+    texts = ["god"] * 20 + [LONG]
+    batches = make().batches(texts, batch_size=2)
+    assert len(batches) == 11
+    assert {x["padding_mask"].max() for x, _, _ in batches.epoch()} == {1}
+
+
 def test_a_schedule_of_the_masking_rate_reaches_the_masks(recorded):
     task, seen = recorded
     task.fit(

@@ -21,8 +21,11 @@ small model on two cores needs for two batches of 32 rows of 128 tokens, over a 
 WORTH_A_SHARE = 0.03
 """Share of the slots that a further shape must save."""
 PACKED_LENGTH = 128
-"""Rows of packed texts are this long, unless a text or the limit asks for another length: wide
-enough to leave few gaps, and short enough that attention costs little beside the rest."""
+"""Rows of packed texts are this long, unless a text, the limit or a small batch asks for another
+length: wide enough to leave few gaps, and short enough that attention costs little beside the
+rest."""
+MANY_ROWS = 4
+"""Of so many packed rows one more or less is no great matter to the number of texts in a batch."""
 
 
 class Group(NamedTuple):
@@ -116,7 +119,7 @@ def plan(
         raise ValueError(f"A row has {longest} tokens, more than the limit of {limit}.")
     top = min(-(-longest // MULTIPLE) * MULTIPLE, limit)
     if mode == "packed":
-        return (max(top, min(PACKED_LENGTH, limit)),)
+        return (max(top, min(_packed_length(lengths, batch_size), limit)),)
     batch_size = min(batch_size, len(lengths))
     candidates = [*range(MULTIPLE, top, MULTIPLE), top]
     # Rows too few to fill a batch move up to the next length, so up to a candidate there are as
@@ -144,6 +147,15 @@ def plan(
         if saved * batch_size >= worth * further and saved > share * best * further:
             best, shapes = cost[-1], chosen[-1]
     return shapes
+
+
+def _packed_length(lengths: np.ndarray, batch_size: int) -> int:
+    """The length of which `batch_size` texts fill some whole rows."""
+    tokens = min(batch_size, len(lengths)) * float(lengths.mean())
+    rows = -(-tokens // PACKED_LENGTH)
+    if rows > MANY_ROWS:
+        return PACKED_LENGTH
+    return int(-(-tokens // (rows * MULTIPLE))) * MULTIPLE
 
 
 def ladder(limit: int) -> tuple[int, ...]:

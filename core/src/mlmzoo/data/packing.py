@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlmzoo.data.batching import Arrangement, check_batch_size, index_type
+from mlmzoo.data.batching import Arrangement, check_batch_size, index_type, plan
 
 
 def packed(
@@ -46,6 +46,22 @@ def packed(
     begins = np.searchsorted(row, np.arange(0, count + rows, rows))
     widths = np.full(len(begins) - 1, length)
     return Arrangement(texts, begins, widths, rows=row % rows)
+
+
+def keeps_batch_size(lengths: np.ndarray, batch_size: int, limit: int) -> bool:
+    """Whether a batch of packed rows can hold about `batch_size` texts, and not 1.5 times as many.
+
+    A single row may hold more of them, where one text is much longer than most.
+
+    Args:
+        lengths: Tokens in each text, shape ``(N,)``.
+        batch_size: Texts a batch.
+        limit: Most tokens a row.
+    """
+    if not len(lengths):
+        return True
+    (length,) = plan(lengths, batch_size, "packed", limit)
+    return length <= 1.5 * batch_size * float(lengths.mean())
 
 
 def _best_fit(histogram: np.ndarray, length: int, dtype: np.dtype) -> np.ndarray:

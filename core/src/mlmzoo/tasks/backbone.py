@@ -23,6 +23,10 @@ class Backbone(Presettable, keras.Model):
         settings: The subclass' constructor arguments; each becomes an attribute, and together
             they are the config.
         dtype: Keras dtype or dtype policy.
+        **kwargs: ``name`` and ``trainable``, as in Keras.
+
+    Raises:
+        TypeError: Something else was given, perhaps misspelt.
 
     Inputs: ``token_ids`` and ``padding_mask``, integers of shape ``(B, L)``, and in families
     with segments ``segment_ids``. Output: at least ``sequence_output`` of shape ``(B, L, D)``.
@@ -43,6 +47,11 @@ class Backbone(Presettable, keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        if unknown := sorted(kwargs.keys() - {"name", "trainable"}):
+            raise TypeError(
+                f"{type(self).__name__} was made with {', '.join(unknown)}, which it lacks. "
+                f"It takes {', '.join(settings)}, dtype, name and trainable."
+            )
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         if dtype is not None:
             self.dtype_policy = dtype

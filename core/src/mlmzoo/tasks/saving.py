@@ -17,12 +17,14 @@ from mlmzoo.contract.errors import (
     PresetMissingError,
     QuantizedModelError,
     UnknownNameError,
+    WeightsError,
 )
 from mlmzoo.contract.records import Family
 from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import WriteRequest
+from mlmzoo.presets.weights import expand
 
 
 def save_task(task: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
@@ -58,7 +60,22 @@ def save_tokenizer(tokenizer: Any, directory: Any, layout: str) -> None:
 
 def _write(family: Family, directory: Any, layout: str, **parts: Any) -> None:
     request = WriteRequest(family, registry().checkpoint(family), **parts)
+    _refuse_to_lose(request)
     layouts.by_name(layout).write(Path(directory).expanduser(), request)
+
+
+def _refuse_to_lose(request: WriteRequest) -> None:
+    """Raise where a variable has no row in the family's table, and so no place in a file."""
+    if request.backbone is None:
+        return
+    parts = [expand(request.checkpoint, request.backbone, part) for part in ("backbone", "head")]
+    lost = sorted(request.shapes.keys() - {row.ours for rows in parts for row in rows})
+    if lost:
+        raise WeightsError(
+            f"save_to_preset was asked to write a model of the family {request.family.name!r} with "
+            f"the variables {lost}, which its weight table {request.family.checkpoint!r} does not "
+            "name: they would be lost. Add a row for each, or use model.save('model.keras')."
+        )
 
 
 def _family(thing: Any) -> Family:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
+from mlmzoo.data.packing import keeps_batch_size
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
@@ -80,7 +81,8 @@ class TextTraining(keras.Model):
             batching: ``"length"`` puts texts of similar length together, padded to lengths
                 chosen from the data; ``"packed"`` puts several texts in a row, each with
                 positions and attention of its own; ``"fixed"`` pads all to the sequence length;
-                ``"auto"`` is ``"packed"``, or what else suits a family that cannot pack.
+                ``"auto"`` is ``"packed"``, or what else suits the family; ``"length"`` where one
+                row would hold far more than `batch_size` texts.
             long_texts: What becomes of texts longer than the sequence length: ``"truncate"``
                 cuts them off, ``"split"`` makes several of one, so that nothing is lost.
             mask_rate_schedule: The share of tokens to mask, from the share of the run that is
@@ -332,6 +334,11 @@ class TextTraining(keras.Model):
         self, rows: TokenRows, batch_size: int, batching: str, **options: Any
     ) -> MaskedBatches:
         preprocessor = self.preprocessor
+        if batching == "auto":
+            batching = preprocessor.batching
+            limit = preprocessor.sequence_length
+            if batching == "packed" and not keeps_batch_size(rows.lengths, batch_size, limit):
+                batching = "length"
         return MaskedBatches(
             rows,
             preprocessor.rule,
@@ -339,7 +346,7 @@ class TextTraining(keras.Model):
             sequence_length=preprocessor.sequence_length,
             pad_id=preprocessor.tokenizer.pad_token_id,
             segments=preprocessor.segments,
-            mode=preprocessor.batching if batching == "auto" else batching,
+            mode=batching,
             compiled=compiles_every_shape(self),
             **options,
         )

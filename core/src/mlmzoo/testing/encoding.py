@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,10 @@ class EncodingPromises(Promises):
 
         Troubleshooting: every constructor argument belongs into `settings`.
         """
+        settings = task.backbone.settings
+        arguments = inspect.signature(type(task.backbone)).parameters.values()
+        named = {p.name for p in arguments if p.kind is not p.VAR_KEYWORD} - {"dtype"}
+        assert settings.keys() == named
         twin = type(task).from_config(task.get_config())
         assert twin.get_config() == task.get_config()
         twin.set_weights(task.get_weights())
