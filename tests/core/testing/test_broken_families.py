@@ -75,6 +75,14 @@ def loses_a_constructor_argument(patch):
     patch(model, "ToyBackbone", Forgetful)
 
 
+def keeps_an_argument_out_of_its_settings(patch):
+    class Forgetful(model.ToyBackbone):
+        def __init__(self, epsilon=0.1, **kwargs):
+            super().__init__(**kwargs)
+
+    patch(model, "ToyBackbone", Forgetful)
+
+
 def takes_rows_of_one_length(patch):
     def call(self, inputs, padding_mask):
         return ops.reshape(ops.convert_to_tensor(self.embeddings)[:20], (1, 20, self.dim))
@@ -239,6 +247,7 @@ CAUGHT_BY = {
     packs_and_counts_positions_through_the_row: {"test_texts_of_one_row_leave_each_other_alone"},
     sees_padding: {"test_padding_leaves_answers_alone"},
     loses_a_constructor_argument: {"test_config_round_trip"},
+    keeps_an_argument_out_of_its_settings: {"test_config_round_trip"},
     takes_rows_of_one_length: {
         "test_any_length_up_to_the_limit",
         # These ask for other lengths as well.

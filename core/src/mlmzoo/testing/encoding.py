@@ -21,10 +21,9 @@ class EncodingPromises(Promises):
 
         Troubleshooting: every constructor argument belongs into `settings`.
         """
-        settings = task.backbone.settings
         arguments = inspect.signature(type(task.backbone)).parameters.values()
-        named = {p.name for p in arguments if p.kind is not p.VAR_KEYWORD} - {"dtype"}
-        assert settings.keys() == named
+        named = {p.name for p in arguments if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        assert named - {"dtype", "name"} <= task.backbone.settings.keys()
         twin = type(task).from_config(task.get_config())
         assert twin.get_config() == task.get_config()
         twin.set_weights(task.get_weights())
