@@ -79,6 +79,18 @@ def test_initialisation_is_skipped_inside_the_scope_only():
     assert (np.abs(values) > 1.001).mean() < 1e-3
 
 
+def test_skipping_draws_no_seed_from_what_comes_after():
+    def next_values():
+        return keras.ops.convert_to_numpy(kernel_initializer()((4, 4)))
+
+    keras.utils.set_random_seed(1)
+    expected = next_values()
+    keras.utils.set_random_seed(1)
+    with skip_initialization():
+        kernel_initializer()((4, 4), dtype="float32")
+    np.testing.assert_array_equal(next_values(), expected)
+
+
 def test_the_scope_ends_when_something_fails():
     with pytest.raises(RuntimeError), skip_initialization():
         raise RuntimeError

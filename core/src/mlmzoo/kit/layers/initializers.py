@@ -16,16 +16,26 @@ _skipping: ContextVar[bool] = ContextVar("mlmzoo_skip_initialization", default=F
 
 
 @keras.saving.register_keras_serializable(package="mlmzoo")
-class Unfilled(keras.initializers.TruncatedNormal):
+class Unfilled(keras.initializers.Initializer):
     """Memory as it is, inside `skip_initialization`.
 
-    Elsewhere, for a layer made anew from the config of one built there, what it stands for.
+    Elsewhere, for a layer made anew from the config of one built there, what it stands for. It is
+    made there only: making it draws a seed, and what is not drawn must not move what is.
+
+    Args:
+        stddev: Of the truncated normal it stands for.
     """
+
+    def __init__(self, stddev: float) -> None:
+        self.stddev = stddev
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         if _skipping.get():
             return unfilled(shape, keras.backend.standardize_dtype(dtype))
-        return super().__call__(shape, dtype)
+        return keras.initializers.TruncatedNormal(stddev=self.stddev)(shape, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"stddev": self.stddev}
 
 
 @contextmanager
