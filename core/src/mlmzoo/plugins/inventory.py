@@ -58,13 +58,7 @@ def inventory(discovery: Discovery, claimed: Collection[Names[Any]]) -> tuple[Pl
     }
     failed = [
         PluginInfo(
-            f.name,
-            f.distribution,
-            f.version,
-            state="failed",
-            reason=f.reason,
-            notes=look(label).notes,
-            seconds=round(look(label).seconds, 3),
+            f.name, f.distribution, f.version, state="failed", reason=f.reason, **_watched(label)
         )
         for label, f in failures.items()
         if label not in kept
@@ -83,7 +77,6 @@ def _kept(
     plugin: Plugin, label: str, failure: PluginFailure | None, claimed: Collection[Names[Any]]
 ) -> PluginInfo:
     """A plugin whose records are in use; what failed in it later are its commands."""
-    seen = look(label)
     return PluginInfo(
         name=plugin.name,
         distribution=plugin.distribution,
@@ -95,6 +88,11 @@ def _kept(
         conflicts=tuple(
             sentence for names in claimed for sentence in names.conflicts(plugin.distribution)
         ),
-        notes=seen.notes,
-        seconds=round(seen.seconds, 3),
+        **_watched(label),
     )
+
+
+def _watched(label: str) -> dict[str, Any]:
+    """What looking at the plugin of this label showed."""
+    seen = look(label)
+    return {"notes": seen.notes, "seconds": round(seen.seconds, 3)}

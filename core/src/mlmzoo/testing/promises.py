@@ -26,16 +26,7 @@ for itself, which takes longer still."""
 
 
 class Promises:
-    """What promises are about.
-
-    Attributes:
-        family_name: Name of the family.
-        settings: Constructor arguments of the backbone that override the tiny ones derived from
-            the family's first preset; of a family without presets, all of them but
-            ``vocabulary_size``.
-        reference_class: Name of the class in transformers that computes the same from a checkpoint
-            in the transformers layout, e.g. ``"AutoModelForMaskedLM"``.
-    """
+    """What promises are about. The attributes are explained in `FamilyConformance`."""
 
     family_name: ClassVar[str] = ""
     settings: ClassVar[Mapping[str, Any]] = {}
