@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -71,3 +73,13 @@ def value_and_gradient():
         return ops.convert_to_numpy(y), ops.convert_to_numpy(found)
 
     return value_and_gradient
+
+
+@pytest.fixture(scope="session")
+def hooks() -> ModuleType:
+    """What the site says is documented: ``scripts/mkdocs_hooks.py``."""
+    path = Path(__file__).resolve().parents[1] / "scripts" / "mkdocs_hooks.py"
+    spec = importlib.util.spec_from_file_location("mkdocs_hooks", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import math
 import os
@@ -13,6 +12,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -22,7 +22,6 @@ import mlmzoo
 from mlmzoo.cli.application import application
 from mlmzoo.plugins import current
 
-ROOT = Path(__file__).resolve().parents[3]
 TEXTS = [
     "In the beginning God created the heaven and the earth.",
     "And God said, Let there be light: and there was light.",
@@ -171,10 +170,7 @@ def test_ci_runs_the_tests_on_three_backends_and_builds_the_wheel(package: Path)
     assert any("python -m build" in step.get("run", "") for step in wheel["steps"])
 
 
-def test_it_is_made_of_what_the_reference_documents(package: Path) -> None:
-    spec = importlib.util.spec_from_file_location("hooks", ROOT / "scripts" / "mkdocs_hooks.py")
-    hooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hooks)
+def test_it_is_made_of_what_the_reference_documents(package: Path, hooks: ModuleType) -> None:
     imported = {
         node.module
         for path in package.rglob("*.py")
