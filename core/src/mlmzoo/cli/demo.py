@@ -164,7 +164,6 @@ def _print_answers(screen: Any, before: Sequence[FilledText], after: Sequence[Fi
         screen.print(f"\n{old.text}")
         rows = [
             (f"  {a.token}", f"{a.probability:.1%}", f"  {b.token}", f"{b.probability:.1%}")
-            for mask_old, mask_new in zip(old.masks, new.masks, strict=True)
-            for a, b in zip(mask_old.candidates, mask_new.candidates, strict=True)
+            for a, b in zip(_candidates([old]), _candidates([new]), strict=True)
         ]
         screen.print(table(["  before", ">", "  after", ">"], rows))

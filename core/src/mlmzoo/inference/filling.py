@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,23 +35,65 @@ class Candidate:
 
 
 @dataclass(frozen=True, repr=False)
+class Phrase:
+    """A word or phrase that was proposed for a mask.
+
+    Args:
+        text: The phrase as it was given.
+        tokens: The tokens it becomes where the mask stands, as the vocabulary spells them.
+        ids: Their ids.
+        log_probability: Natural logarithm of its probability: with as many masks as it has tokens
+            in the place of the mask, the sum of the log-probabilities of its tokens from left to
+            right, each where those before it are seen and those after it are masked.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    log_probability: float
+
+    @property
+    def probability(self) -> float:
+        """The probability of the phrase among all of as many tokens, between 0 and 1."""
+        return math.exp(self.log_probability)
+
+    @property
+    def score(self) -> float:
+        """Log-probability divided by the number of tokens: what phrases are ranked by, as a longer
+        one is less probable for its length alone.
+        """
+        return self.log_probability / len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"{self.text!r} {self.probability:.2g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, the probability and the score, for JSON."""
+        return {**asdict(self), "probability": self.probability, "score": self.score}
+
+
+@dataclass(frozen=True, repr=False)
 class MaskAnswer:
-    """The candidates for one mask, most probable first.
+    """The candidates for one mask, best first.
 
     Args:
         position: Which token of the row the mask is, special tokens counted, from 0.
-        candidates: The candidates.
+        candidates: The candidates; those that were asked for are `Phrase`.
+        span: Where the mask stands in the text as it was given, ``text[start:end]``.
+        segment: 0, or 1 in the second text of a pair.
     """
 
     position: int
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...] | tuple[Phrase, ...]
+    span: tuple[int, int]
+    segment: int = 0
 
     def __repr__(self) -> str:
         return f"mask at {self.position}: " + ", ".join(map(repr, self.candidates))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "candidates": [each.to_dict() for each in self.candidates]}
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +113,7 @@ class FilledText:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
-        return asdict(self)
+        return {"text": self.text, "masks": [answer.to_dict() for answer in self.masks]}
 
 
 def best_candidates(

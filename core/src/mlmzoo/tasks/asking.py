@@ -9,9 +9,14 @@ import numpy as np
 
 from mlmzoo.data.batching import by_length, by_order, ladder
 from mlmzoo.data.frames import frame
+from mlmzoo.data.in_turn import masked_in_turn
 from mlmzoo.data.masking import Masks
-from mlmzoo.data.rows import TokenRows, offsets_of
+from mlmzoo.data.rows import TokenRows, offsets_of, places
 from mlmzoo.tasks.compiling import compiles_every_shape
+from mlmzoo.tasks.label_model import label_model
+
+TOKENS_AT_ONCE = 1 << 20
+"""Tokens of masked copies of texts that are held at a time."""
 
 
 class AtMasks(NamedTuple):
@@ -38,10 +43,89 @@ def logits_at_masks(task: Any, rows: TokenRows, batch_size: int) -> Iterator[AtM
         rows: Tokenised texts.
         batch_size: Rows a batch.
     """
+    masks = mask_tokens(rows, task.preprocessor.tokenizer.mask_token_id)
+    for asked in _framed(task, rows, masks, batch_size):
+        logits = np.asarray(task.predict_on_batch(asked.inputs), dtype="float32")
+        positions = asked.inputs["mask_positions"][asked.filled]
+        yield AtMasks(asked.rows, asked.counts, positions, logits[asked.filled])
+
+
+def log_probabilities(task: Any, rows: TokenRows, masks: Masks, batch_size: int) -> np.ndarray:
+    """Log-probability of the label of each mask.
+
+    Args:
+        task: The masked LM, with a preprocessor.
+        rows: Tokenised texts.
+        masks: What is hidden in them, and what stood there.
+        batch_size: Rows a batch.
+
+    Returns:
+        float64 of shape ``(K,)``, in the order of the masks.
+    """
+    model = label_model(task)
+    found = np.zeros(len(masks.positions))
+    for asked in _framed(task, rows, masks, batch_size):
+        values = np.asarray(model.predict_on_batch({**asked.inputs, "labels": asked.labels}))
+        begins = masks.offsets[asked.rows]
+        ends = offsets_of(asked.counts)
+        found[np.repeat(begins, asked.counts) + places(ends)] = values[asked.filled]
+    return found
+
+
+def log_probabilities_in_turn(
+    task: Any, rows: TokenRows, chosen: np.ndarray, words: np.ndarray | None, batch_size: int
+) -> np.ndarray:
+    """Log-probability of each chosen token where it is masked, a row for each.
+
+    Args:
+        task: The masked LM, with a preprocessor.
+        rows: Tokenised texts, ``T`` tokens in all.
+        chosen: bool of shape ``(T,)``.
+        words: See `mlmzoo.data.in_turn.masked_in_turn`.
+        batch_size: Rows a batch.
+
+    Returns:
+        float64, one number for each chosen token, in their order.
+    """
+    # A text of n tokens becomes up to n rows of n.
+    portion = np.cumsum(rows.lengths**2) // TOKENS_AT_ONCE
+    begins = np.flatnonzero(np.diff(portion, prepend=-1))
+    found = []
+    for start, stop in zip(begins, [*begins[1:], len(rows)], strict=True):
+        span = slice(rows.offsets[start], rows.offsets[stop])
+        copies, masks = masked_in_turn(
+            rows.part(start, stop),
+            chosen[span],
+            task.preprocessor.tokenizer.mask_token_id,
+            None if words is None else words[span],
+        )
+        found.append(log_probabilities(task, copies, masks, batch_size))
+    return np.concatenate(found)
+
+
+class _Framed(NamedTuple):
+    """One batch to ask: ``B`` rows of which n are filled, ``M`` mask slots in each.
+
+    Args:
+        rows: int ``(n,)``: which rows these are.
+        counts: int ``(n,)``: masks in each.
+        inputs: What the model takes.
+        labels: int32 ``(B, M)``.
+        filled: bool ``(B, M)``: the slots that hold a mask.
+    """
+
+    rows: np.ndarray
+    counts: np.ndarray
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+    filled: np.ndarray
+
+
+def _framed(task: Any, rows: TokenRows, masks: Masks, batch_size: int) -> Iterator[_Framed]:
+    """The rows with their masks in place, in batches from short rows to long."""
     preprocessor = task.preprocessor
-    tokenizer = preprocessor.tokenizer
-    masks = mask_tokens(rows, tokenizer.mask_token_id)
     masks_in = np.diff(masks.offsets)
+    masked_ids = masks.apply(rows.ids)
     fixed = preprocessor.batching == "fixed"
     limit = preprocessor.sequence_length
     compiled = compiles_every_shape(task)
@@ -52,20 +136,19 @@ def logits_at_masks(task: Any, rows: TokenRows, batch_size: int) -> Iterator[AtM
     for indices, length, _ in made:
         counts = masks_in[indices]
         slots = max(1, int(counts.max()))
-        inputs, _, real = frame(
+        inputs, labels, real = frame(
             rows,
             masks,
             length,
             _power_of_two(slots) if compiled else slots,
-            pad_id=tokenizer.pad_token_id,
+            pad_id=preprocessor.tokenizer.pad_token_id,
             segments=preprocessor.segments,
             indices=indices,
             batch_size=min(batch_size, _power_of_two(len(indices))) if compiled else None,
-            masked_ids=rows.ids,  # the masks are in the rows already
+            masked_ids=masked_ids,
         )
-        logits = np.asarray(task.predict_on_batch(inputs), dtype="float32")
         filled = np.arange(real.shape[1]) < np.pad(counts, (0, len(real) - len(counts)))[:, None]
-        yield AtMasks(indices, counts, inputs["mask_positions"][filled], logits[filled])
+        yield _Framed(indices, counts, inputs, labels, filled)
 
 
 def mask_tokens(rows: TokenRows, mask_id: int) -> Masks:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import islice
-from typing import Any, overload
+from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from mlmzoo.contract.errors import InputError, NoMaskError, RandomHeadError
-from mlmzoo.data.inputs import Texts, read_texts
-from mlmzoo.data.rows import TokenRows
-from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
+from mlmzoo.contract.errors import InputError, RandomHeadError
 from mlmzoo.kit.layers import MaskedLMHead
-from mlmzoo.tasks.asking import logits_at_masks, mask_tokens
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.fused_adam import fuse
+from mlmzoo.tasks.mask_filling import MaskFilling
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
+from mlmzoo.tasks.text_scoring import TextScoring
 from mlmzoo.tasks.text_training import TextTraining
 
 MEAN_OVER_WEIGHTS = "mean_with_sample_weight"
 
 
-class MaskedLM(TextTraining, Task):
+class MaskedLM(TextTraining, MaskFilling, TextScoring, Task):
     """A backbone with a head that predicts masked tokens, trained and asked with raw text.
 
     Compiled on construction; see `compile`.
@@ -164,96 +159,12 @@ class MaskedLM(TextTraining, Task):
             self._loss_tracker.weigh(weights)
         return super().compute_metrics(x, y, y_pred, weights)
 
-    @overload
-    def fill_mask(
-        self, texts: str | tuple[str, str], top_k: int = 5, batch_size: int = 32
-    ) -> FilledText: ...
-
-    @overload
-    def fill_mask(
-        self,
-        texts: list[str] | list[tuple[str, str]],
-        top_k: int = 5,
-        batch_size: int = 32,
-    ) -> list[FilledText]: ...
-
-    def fill_mask(
-        self, texts: Any, top_k: int = 5, batch_size: int = 32
-    ) -> FilledText | list[FilledText]:
-        """The most probable tokens for each mask token in the texts.
-
-        Several masks in a text are answered independently of each other.
-
-        Args:
-            texts: One text, or a list of them; a text holds the tokenizer's mask token
-                (``"[MASK]"``) at least once. A pair of texts is a tuple.
-            top_k: Number of candidates.
-            batch_size: Texts computed at a time.
-
-        Returns:
-            A `FilledText` for one text, a list of them for a list, in the order of the texts.
-
-        Raises:
-            RandomHeadError: The head was never trained.
-            NoMaskError: A text has no mask token, or one beyond the sequence length.
-            InputError: The model has no preprocessor, or `top_k` is below 1.
-        """
-        self._refuse_random_head("fill_mask")
+    def _refuse_to_answer(self, what: str) -> None:
         if self.preprocessor is None:
             raise InputError(
-                "fill_mask was asked of a model whose preprocessor is None. Set "
+                f"{what} was asked of a model whose preprocessor is None. Set "
                 "`model.preprocessor`, or use predict() with tokenised input."
             )
-        if top_k < 1:
-            raise InputError(f"top_k={top_k} was asked for. Give the number of candidates, from 1.")
-        single = isinstance(texts, str) or _is_pair(texts)
-        given = [texts] if single else list(texts)
-        read = read_texts(given)
-        assert isinstance(read, Texts)
-        rows = self.preprocessor.rows(read, specials="mask")
-        self._refuse_lost_masks(given, read, rows)
-        answers = self._answers(rows, top_k, batch_size)
-        filled = [FilledText(text, masks) for text, masks in zip(given, answers, strict=True)]
-        return filled[0] if single else filled
-
-    def _refuse_lost_masks(self, given: list[Any], texts: Texts, rows: TokenRows) -> None:
-        """Refuse a text without a mask, or with one that the sequence length cuts off."""
-        preprocessor = self.preprocessor
-        tokenizer, mask = preprocessor.tokenizer, preprocessor.tokenizer.mask_token
-        kept = np.diff(mask_tokens(rows, tokenizer.mask_token_id).offsets)
-        # Nothing can have been cut off a row that is not full.
-        full = rows.lengths >= preprocessor.sequence_length
-        for number in np.flatnonzero(full | (kept == 0)):
-            text = given[number]
-            parts = [part[number] for part in (texts.first, texts.second) if part is not None]
-            encoded = tokenizer.encode(parts, "mask")
-            asked = sum(ids.count(tokenizer.mask_token_id) for ids in encoded)
-            if not asked:
-                raise NoMaskError(
-                    f"A text to be filled has no {mask}: {_shorten(text)!r}. "
-                    f"Put {mask} where a token is to be predicted."
-                )
-            if asked > kept[number]:
-                raise NoMaskError(
-                    f"A text to be filled has {asked} {mask}, and only {kept[number]} within the "
-                    f"sequence length of {preprocessor.sequence_length} tokens: "
-                    f"{_shorten(text)!r}. Shorten the text before {mask}."
-                )
-
-    def _answers(
-        self, rows: TokenRows, top_k: int, batch_size: int
-    ) -> list[tuple[MaskAnswer, ...]]:
-        tokenizer = self.preprocessor.tokenizer
-        to_text = cache(lambda id: tokenizer.detokenize([id]))  # most come up again and again
-        answers: list[Any] = [None] * len(rows)
-        for asked in logits_at_masks(self, rows, batch_size):
-            best = best_candidates(asked.logits, top_k, tokenizer.id_to_token, to_text)
-            each = iter(map(MaskAnswer, asked.positions.tolist(), best))
-            for row, count in zip(asked.rows, asked.counts, strict=True):
-                answers[row] = tuple(islice(each, count))
-        return answers
-
-    def _refuse_random_head(self, what: str) -> None:
         if self.head_state == "random":
             raise RandomHeadError(
                 f"{what} was asked of a masked-LM head that was never trained: its answers would "
@@ -278,12 +189,3 @@ def _per_token(sample_weight: Any, y: Any) -> Any:
     if len(sample_weight.shape) == 1:
         sample_weight = ops.expand_dims(sample_weight, -1)
     return weights * ops.cast(sample_weight, "float32")
-
-
-def _is_pair(x: Any) -> bool:
-    return isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, str) for part in x)
-
-
-def _shorten(text: Any, width: int = 60) -> str:
-    text = text if isinstance(text, str) else " / ".join(text)
-    return text if len(text) <= width else text[: width - 1] + "…"

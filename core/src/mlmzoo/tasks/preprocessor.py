@@ -82,6 +82,45 @@ class Preprocessor(Presettable):
             texts, first, second, tokenizer.start_token_id, tokenizer.end_token_id, split
         )
 
+    def located_rows(
+        self, texts: Texts, specials: str = "mask"
+    ) -> tuple[TokenRows, np.ndarray, np.ndarray]:
+        """As `rows`, and where each token comes from.
+
+        Args:
+            texts: What `mlmzoo.data.inputs.read_texts` gave.
+            specials: See `rows`.
+
+        Returns:
+            The rows, ``T`` tokens of ``N`` texts; int32 ``(T, 2)``: token t stands for
+            ``text[start:end]``, -1 for a special token that was added; and int64 ``(N,)``: how
+            many tokens of each text did not fit into its row.
+        """
+        tokenizer = self.tokenizer
+        first, first_spans = tokenizer.encode_with_offsets(texts.first, specials)
+        second, second_spans = None, None
+        if texts.second is not None:
+            second, second_spans = tokenizer.encode_with_offsets(texts.second, specials)
+        added = tokenizer.start_token_id, tokenizer.end_token_id
+        rows = self._pack(texts, first, second, *added, False)
+        # Packed in the same way, what is said of each token stays beside it.
+        ends = [
+            self._pack(
+                texts,
+                [[span[end] for span in spans] for spans in first_spans],
+                second_spans and [[span[end] for span in spans] for spans in second_spans],
+                -1,
+                -1,
+                False,
+            ).ids
+            for end in (0, 1)
+        ]
+        needed = np.fromiter(map(len, first), np.int64, len(first)) + 2
+        if second is not None:
+            needed += np.fromiter(map(len, second), np.int64, len(second))
+            needed += tokenizer.pair_separators
+        return rows, np.stack(ends, axis=-1), needed - rows.lengths
+
     def _pack(
         self,
         texts: Texts,
