@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlmzoo.contract.records import Family as Family
     from mlmzoo.contract.records import Preset as Preset
     from mlmzoo.data.rates import linear_rate as linear_rate
+    from mlmzoo.inference.scoring import pseudo_perplexity as pseudo_perplexity
     from mlmzoo.plugins.current import list_plugins as list_plugins
     from mlmzoo.plugins.current import list_presets as list_presets
     from mlmzoo.plugins.current import refresh_plugins as refresh_plugins
@@ -41,6 +42,7 @@ _PUBLIC = {
     "list_plugins": "mlmzoo.plugins.current:list_plugins",
     "list_presets": "mlmzoo.plugins.current:list_presets",
     "load_model": "mlmzoo.tasks.saving:load_model",
+    "pseudo_perplexity": "mlmzoo.inference.scoring:pseudo_perplexity",
     "refresh_plugins": "mlmzoo.plugins.current:refresh_plugins",
 }
 _MODULES = ("errors", "models")
@@ -62,6 +64,7 @@ __all__ = [
     "list_presets",
     "load_model",
     "models",
+    "pseudo_perplexity",
     "refresh_plugins",
 ]
 

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 
 from mlmzoo.plugins import registry
@@ -47,3 +48,39 @@ def preset(make, tmp_path):
     task = make(head_state="trained")
     task.save_to_preset(tmp_path / "preset")
     return tmp_path / "preset"
+
+
+@pytest.fixture
+def trained(make):
+    return make(head_state="trained")
+
+
+@pytest.fixture(scope="session")
+def log_probabilities():
+    """What a model says of one position of one row, computed directly: float64 ``(V,)``."""
+
+    def log_probabilities(task, ids, position):
+        ids = np.array([ids], "int32")
+        inputs = {
+            "token_ids": ids,
+            "padding_mask": np.ones_like(ids),
+            "mask_positions": np.array([[position]], "int32"),
+        }
+        inputs = {k: keras.ops.convert_to_tensor(v, "int32") for k, v in inputs.items()}
+        logits = keras.ops.convert_to_numpy(task(inputs))[0, 0].astype("float64")
+        logits -= logits.max()
+        return logits - np.log(np.exp(logits).sum())
+
+    return log_probabilities
+
+
+@pytest.fixture(scope="session")
+def row():
+    """Token ids of a text as a row, mask tokens recognised."""
+
+    def row(task, text):
+        tokenizer = task.preprocessor.tokenizer
+        inside = tokenizer.encode([text], "mask")[0]
+        return [tokenizer.start_token_id, *inside, tokenizer.end_token_id]
+
+    return row

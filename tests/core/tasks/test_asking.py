@@ -55,13 +55,3 @@ def test_answers_do_not_depend_on_how_rows_were_grouped(make, monkeypatch):
     assert [len(array) for array in logits[0]] == [1, 1, 1, 1, 0]
     for tight, few in zip(*logits, strict=True):
         np.testing.assert_allclose(tight, few, atol=1e-5)
-
-
-def test_only_rows_that_may_have_lost_a_mask_are_tokenised_again(make, monkeypatch):
-    task = make(head_state="trained")
-    tokenizer = task.preprocessor.tokenizer
-    encoded = []
-    encode = tokenizer.encode
-    monkeypatch.setattr(tokenizer, "encode", lambda t, s: encoded.append(len(t)) or encode(t, s))
-    task.fill_mask([*TEXTS, "<mask> " + "day " * 30])
-    assert encoded == [5, 1]

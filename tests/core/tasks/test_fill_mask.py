@@ -17,11 +17,6 @@ TEXTS = [
 ]
 
 
-@pytest.fixture
-def trained(make):
-    return make(head_state="trained")
-
-
 def test_each_mask_gets_candidates_in_order_of_probability(trained):
     answer = trained.fill_mask(TEXTS[2], top_k=4)
     assert answer.text == TEXTS[2]
@@ -121,7 +116,14 @@ def test_answers_are_frozen_readable_and_plain_data(trained):
             thing.text = "other"
     assert json.loads(json.dumps(answer.to_dict())) == {
         "text": TEXTS[0],
-        "masks": [{"position": 3, "candidates": [c.to_dict() for c in answer.masks[0].candidates]}],
+        "masks": [
+            {
+                "position": 3,
+                "candidates": [c.to_dict() for c in answer.masks[0].candidates],
+                "span": [7, 13],
+                "segment": 0,
+            }
+        ],
     }
     assert set(candidate.to_dict()) == {"token", "text", "id", "probability"}
     first, second = repr(answer).splitlines()

@@ -89,7 +89,7 @@ def log_probabilities_in_turn(
     """
     # A text of n tokens becomes up to n rows of n.
     portion = np.cumsum(rows.lengths**2) // TOKENS_AT_ONCE
-    begins = np.flatnonzero(np.diff(portion, prepend=-1))
+    begins = np.flatnonzero(np.diff(portion, prepend=-1)).tolist()
     found = []
     for start, stop in zip(begins, [*begins[1:], len(rows)], strict=True):
         span = slice(rows.offsets[start], rows.offsets[stop])

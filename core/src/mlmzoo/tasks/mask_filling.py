@@ -213,8 +213,10 @@ class MaskFilling:
         """Each text's candidate as it stands in the place of the mask, and its probability."""
         tokenizer = self.preprocessor.tokenizer
         written = [_with(text, place, candidate) for text, place, candidate in asked]
-        columns = [list(column) for column in zip(*map(_parts, written), strict=True)]
-        rows, spans, lost = self.preprocessor.located_rows(Texts(*columns))
+        first, *second = (list(column) for column in zip(*map(_parts, written), strict=True))
+        rows, spans, lost = self.preprocessor.located_rows(
+            Texts(first, second[0] if second else None)
+        )
         row_of = np.repeat(np.arange(len(rows)), rows.lengths)
         begins = np.array([span[0] for _, (_, span), _ in asked])
         ends = begins + np.array([len(candidate) for *_, candidate in asked])
