@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from mlmzoo.cli import options
+from mlmzoo.cli.many_files import ManyFiles
 from mlmzoo.tasks.recipe import BATCHINGS, DECAYS
 
 share = click.FloatRange(min=0, max=1, max_open=True)
@@ -35,31 +35,7 @@ PREPROCESSING = {
 """Option -> argument of `mlmzoo.MaskedLMPreprocessor`."""
 
 
-class _ManyFiles(click.Command):
-    """``--data`` takes all that follows it up to the next option, as a shell expands a glob."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self.spread(args))
-
-    @staticmethod
-    def spread(args: Sequence[str]) -> list[str]:
-        """``--data a b`` as click takes it: ``--data a --data b``."""
-        spread: list[str] = []
-        many = False
-        for arg in args:
-            if arg == "--data":
-                many = True
-            elif many and not arg.startswith("-"):
-                spread += ["--data", arg]
-            else:
-                many = False
-                spread.append(arg)
-        if "--data" in args and "--data" not in spread:
-            spread.append("--data")  # click says that it takes an argument
-        return spread
-
-
-@click.command("train", cls=_ManyFiles)
+@click.command("train", cls=ManyFiles)
 @click.argument("preset", required=False)
 @click.option("--from-scratch", "recipe", metavar="CONFIG", help="TOML recipe of a new model.")
 @click.option(

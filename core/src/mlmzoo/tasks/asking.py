@@ -50,8 +50,8 @@ def logits_at_masks(task: Any, rows: TokenRows, batch_size: int) -> Iterator[AtM
         yield AtMasks(asked.rows, asked.counts, positions, logits[asked.filled])
 
 
-def log_probabilities(task: Any, rows: TokenRows, masks: Masks, batch_size: int) -> np.ndarray:
-    """Log-probability of the label of each mask.
+def judge(task: Any, rows: TokenRows, masks: Masks, batch_size: int) -> np.ndarray:
+    """How the model does on the labels of masks.
 
     Args:
         task: The masked LM, with a preprocessor.
@@ -60,10 +60,11 @@ def log_probabilities(task: Any, rows: TokenRows, masks: Masks, batch_size: int)
         batch_size: Rows a batch.
 
     Returns:
-        float64 of shape ``(K,)``, in the order of the masks.
+        float64 of shape ``(K, 2)``, in the order of the masks: the log-probability of the label,
+        and 1 where no token is more probable, else 0.
     """
     model = label_model(task)
-    found = np.zeros(len(masks.positions))
+    found = np.zeros((len(masks.positions), 2))
     for asked in _framed(task, rows, masks, batch_size):
         values = np.asarray(model.predict_on_batch({**asked.inputs, "labels": asked.labels}))
         begins = masks.offsets[asked.rows]
@@ -99,7 +100,7 @@ def log_probabilities_in_turn(
             task.preprocessor.tokenizer.mask_token_id,
             None if words is None else words[span],
         )
-        found.append(log_probabilities(task, copies, masks, batch_size))
+        found.append(judge(task, copies, masks, batch_size)[:, 0])
     return np.concatenate(found)
 
 

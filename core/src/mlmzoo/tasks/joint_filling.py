@@ -69,14 +69,16 @@ def complete_rows(
             searches.append(_search(task, number, text, row, segments, lengths, beam, order))
     while running := [search for search in searches if not search.beam.done]:
         _step(task, running, batch_size)
-    found: list[list[Completion]] = [[] for _ in texts]
+    found: list[dict[tuple[int, ...], Completion]] = [{} for _ in texts]
     for search in searches:
-        found[search.text] += [
-            _completion(task, texts[search.text], places[search.text], search, each)
-            for each in search.beam.hypotheses
-        ]
+        for each in search.beam.hypotheses:
+            made = _completion(task, texts[search.text], places[search.text], search, each)
+            # Masks side by side can share out the same tokens in several ways.
+            other = found[search.text].setdefault(each.ids, made)
+            if made.score > other.score:
+                found[search.text][each.ids] = made
     return [
-        CompletedText(text, tuple(sorted(each, key=lambda one: -one.score)[:beam]))
+        CompletedText(text, tuple(sorted(each.values(), key=lambda one: -one.score)[:beam]))
         for text, each in zip(texts, found, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """The model that answers how probable given tokens are, and nothing more.
 
-The logits of a vocabulary are a hundred thousand times the one number that scoring needs: they
-stay where they were computed.
+Of the logits of a whole vocabulary, scoring needs two numbers: the others stay where they were
+computed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from keras import ops
 
 
 class LabelModel(keras.Model):
-    """Log-probabilities ``(B, M)`` of ``inputs["labels"]`` ``(B, M)`` at the masks of a masked LM.
+    """How a masked LM does on given tokens.
 
     Args:
         task: The masked LM, whose weights it shares.
+
+    Inputs: the masked LM's, and ``labels`` ``(B, M)``. Output: float32 ``(B, M, 2)``, the
+    log-probability of each label, and 1 where no token is more probable, else 0.
     """
 
     def __init__(self, task: Any) -> None:
@@ -31,7 +34,8 @@ class LabelModel(keras.Model):
         labels = inputs.pop("labels")
         logits = ops.cast(self.task(inputs, training=training), "float32")
         chosen = ops.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
-        return chosen - ops.logsumexp(logits, axis=-1)
+        best = ops.cast(chosen >= ops.max(logits, axis=-1), "float32")
+        return ops.stack([chosen - ops.logsumexp(logits, axis=-1), best], axis=-1)
 
 
 def label_model(task: Any) -> LabelModel:

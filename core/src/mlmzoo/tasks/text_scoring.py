@@ -12,7 +12,7 @@ from mlmzoo.data.inputs import Texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.scoring import Preference, TextScore, TokenScore, check_method
 from mlmzoo.tasks.answering import answer_texts, given, shorten
-from mlmzoo.tasks.asking import log_probabilities, log_probabilities_in_turn
+from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 
 
 class TextScoring:
@@ -130,7 +130,7 @@ class TextScoring:
     ) -> np.ndarray:
         """Log-probability of each scored token."""
         if method == "one_pass":
-            return log_probabilities(self, rows, as_they_stand(rows, scored), batch_size)
+            return judge(self, rows, as_they_stand(rows, scored), batch_size)[:, 0]
         starts = self.preprocessor.tokenizer.word_starts
         words = starts(rows.ids) if method == "pll_word_l2r" else None
         return log_probabilities_in_turn(self, rows, scored, words, batch_size)

@@ -1,0 +1,141 @@
+"""How good a masked LM is on a text of one's own, and how sure one can be of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.data.inputs import Texts, read_texts
+from mlmzoo.data.masking import draw
+from mlmzoo.data.pipeline import MASKS
+from mlmzoo.inference.resampling import interval_of_mean
+from mlmzoo.tasks.asking import judge
+from mlmzoo.tasks.masked_lm import MaskedLM
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and where it would lie for other texts of the same kind.
+
+    Args:
+        value: The figure.
+        low: Lower end of its 95 % confidence interval.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an `evaluate_texts` found.
+
+    Args:
+        texts: Number of texts.
+        masked_tokens: Number of tokens that were masked at random in them.
+        loss: Cross-entropy in nats, mean over these.
+        accuracy: Share of these predicted right.
+        scored_texts: Number of texts whose pseudo-log-likelihood was computed.
+        scored_tokens: Number of tokens in those.
+        pseudo_perplexity: Of those.
+        method: How they were scored, see `MaskedLM.score`.
+        seed: Of masks, sample and intervals.
+    """
+
+    texts: int
+    masked_tokens: int
+    loss: Estimate
+    accuracy: Estimate
+    scored_texts: int
+    scored_tokens: int
+    pseudo_perplexity: Estimate
+    method: str
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, for JSON."""
+        return asdict(self)
+
+
+def evaluate_texts(
+    task: MaskedLM,
+    texts: Sequence[str],
+    *,
+    seed: int = 0,
+    sample: int = 200,
+    method: str = "pll",
+    batch_size: int = 32,
+) -> Evaluation:
+    """Masked accuracy and loss on texts, and pseudo-perplexity on a sample of them.
+
+    With seed 0, loss and accuracy are those of ``task.evaluate(texts)``.
+
+    Args:
+        task: The model.
+        texts: The texts; those longer than the sequence length are cut off, and not scored.
+        seed: Of the masks, the sample and the confidence intervals.
+        sample: Most texts to score: each of their tokens costs a row.
+        method: See `MaskedLM.score`.
+        batch_size: Rows computed at a time.
+
+    Raises:
+        RandomHeadError: The head was never trained.
+        InputError: There are no texts, or none that fits the sequence length.
+    """
+    task._refuse_to_answer("evaluate_texts")
+    if seed < 0 or sample < 1:
+        raise InputError(
+            f"seed={seed} and sample={sample} were asked for. Give a seed from 0 and a sample of "
+            "at least one text."
+        )
+    read = read_texts(list(texts))
+    assert isinstance(read, Texts)
+    rows = task.preprocessor.rows(read)
+    masks = draw(rows, task.preprocessor.rule, (seed, 0, MASKS))
+    counts = np.diff(masks.offsets)
+    if not counts.sum():
+        raise InputError(
+            f"The {len(rows)} texts to evaluate on hold no token that can be masked. Give others."
+        )
+    judged = judge(task, rows, masks, batch_size)
+    text_of = np.repeat(np.arange(len(rows)), counts)
+    losses, hits = (
+        np.bincount(text_of, weights=column, minlength=len(rows)) for column in judged.T
+    )
+
+    whole = np.flatnonzero(rows.lengths < task.preprocessor.sequence_length)
+    if not len(whole):
+        raise InputError(
+            f"None of the {len(rows)} texts is shorter than the sequence length of "
+            f"{task.preprocessor.sequence_length} tokens, and parts are not scored. Split them."
+        )
+    rng = np.random.default_rng([seed, 1])
+    chosen = np.sort(rng.permutation(whole)[:sample])
+    scores = task.score([texts[number] for number in chosen], method, batch_size)
+    sums = np.array([score.log_probability for score in scores])
+    lengths = np.array([len(score.tokens) for score in scores])
+    if not lengths.sum():
+        raise InputError("The texts that were to be scored hold no tokens. Give others.")
+    mean, low, high = _estimate(-sums, lengths, seed)
+    return Evaluation(
+        texts=len(rows),
+        masked_tokens=int(counts.sum()),
+        loss=Estimate(*_estimate(-losses, counts, seed)),
+        accuracy=Estimate(*_estimate(hits, counts, seed)),
+        scored_texts=len(scores),
+        scored_tokens=int(lengths.sum()),
+        pseudo_perplexity=Estimate(math.exp(mean), math.exp(low), math.exp(high)),
+        method=method,
+        seed=seed,
+    )
+
+
+def _estimate(sums: np.ndarray, counts: np.ndarray, seed: int) -> tuple[float, float, float]:
+    return (float(sums.sum() / counts.sum()), *interval_of_mean(sums, counts, seed))
