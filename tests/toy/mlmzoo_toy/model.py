@@ -103,11 +103,14 @@ class ToyBackbone(Backbone):
         hidden = tokens + PositionEmbedding(
             max_sequence_length, hidden_dim, dtype=dtype, name="position_embedding"
         )(tokens, padding_mask)
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = Mix(dtype=dtype, name=f"layer_{i}")(hidden, padding_mask)
+            hidden_states.append(hidden)
         super().__init__(
             inputs={"token_ids": token_ids, "padding_mask": padding_mask},
             outputs={"sequence_output": hidden},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

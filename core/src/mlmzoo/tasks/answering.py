@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -15,13 +15,13 @@ from mlmzoo.data.strings import plain
 Text = str | tuple[str, str]
 
 
-def answer_texts(texts: Any, answer: Callable[[Texts], Sequence[Any]]) -> Any:
+def answer_texts(texts: Any, answer: Callable[[Texts], Any]) -> Any:
     """Answer texts in the form in which they were given.
 
     Args:
         texts: One text (a str, or a pair of them in a tuple); many (a list or array of texts, a
             tuple of two sequences for pairs); or a stream (a generator or data set).
-        answer: Answers some texts, in their order.
+        answer: Answers some texts: a sequence, in their order.
 
     Returns:
         One answer; a list; or for a stream an iterator, which reads it some texts at a time.

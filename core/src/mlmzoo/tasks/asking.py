@@ -104,6 +104,26 @@ def log_probabilities_in_turn(
     return np.concatenate(found)
 
 
+def unmasked_batches(
+    task: Any, rows: TokenRows, batch_size: int
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """The rows as the backbone takes them, in batches from short rows to long.
+
+    Args:
+        task: The task, with a preprocessor.
+        rows: Tokenised texts.
+        batch_size: Rows a batch.
+
+    Yields:
+        int ``(n,)``: which rows these are; and the inputs, of which the first n rows are filled.
+    """
+    none = np.zeros(0, np.int32)
+    masks = Masks(none, none, none, np.zeros(len(rows) + 1, np.int64))
+    names = task.backbone.input
+    for asked in _framed(task, rows, masks, batch_size):
+        yield asked.rows, {name: asked.inputs[name] for name in names}
+
+
 class _Framed(NamedTuple):
     """One batch to ask: ``B`` rows of which n are filled, ``M`` mask slots in each.
 

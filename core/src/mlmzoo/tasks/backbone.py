@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -23,6 +24,8 @@ class Backbone(Presettable, keras.Model):
         settings: The subclass' constructor arguments; each becomes an attribute, and together
             they are the config.
         dtype: Keras dtype or dtype policy.
+        hidden_states: The tensors ``(B, L, D)`` that go into the first block and come out of each,
+            for those who want to look inside; the last is the sequence output.
         **kwargs: ``name`` and ``trainable``, as in Keras.
 
     Raises:
@@ -45,6 +48,7 @@ class Backbone(Presettable, keras.Model):
         outputs: dict[str, Any],
         settings: dict[str, Any],
         dtype: Any = None,
+        hidden_states: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
         if unknown := sorted(kwargs.keys() - {"name", "trainable"}):
@@ -56,6 +60,7 @@ class Backbone(Presettable, keras.Model):
         if dtype is not None:
             self.dtype_policy = dtype
         self.settings = settings
+        self.hidden_states = tuple(hidden_states)
         for name, value in settings.items():
             setattr(self, name, value)
 

@@ -11,6 +11,7 @@ from mlmzoo.contract.errors import InputError, RandomHeadError
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.fused_adam import fuse
+from mlmzoo.tasks.looking_inside import LookingInside
 from mlmzoo.tasks.mask_filling import MaskFilling
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
@@ -21,7 +22,7 @@ from mlmzoo.tasks.text_training import TextTraining
 MEAN_OVER_WEIGHTS = "mean_with_sample_weight"
 
 
-class MaskedLM(TextTraining, MaskFilling, TextScoring, Task):
+class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
     """A backbone with a head that predicts masked tokens, trained and asked with raw text.
 
     Compiled on construction; see `compile`.
@@ -159,12 +160,15 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, Task):
             self._loss_tracker.weigh(weights)
         return super().compute_metrics(x, y, y_pred, weights)
 
-    def _refuse_to_answer(self, what: str) -> None:
+    def _need_preprocessor(self, what: str) -> None:
         if self.preprocessor is None:
             raise InputError(
                 f"{what} was asked of a model whose preprocessor is None. Set "
                 "`model.preprocessor`, or use predict() with tokenised input."
             )
+
+    def _refuse_to_answer(self, what: str) -> None:
+        self._need_preprocessor(what)
         if self.head_state == "random":
             raise RandomHeadError(
                 f"{what} was asked of a masked-LM head that was never trained: its answers would "

@@ -65,6 +65,7 @@ class ElectraBackbone(Backbone):
         if embedding_dim != hidden_dim:
             hidden = dense(hidden_dim, "embeddings_projection", dtype=dtype)(hidden)
 
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = TransformerEncoder(
                 hidden_dim,
@@ -76,10 +77,12 @@ class ElectraBackbone(Backbone):
                 dtype=dtype,
                 name=f"layer_{i}",
             )(hidden, inputs["padding_mask"])
+            hidden_states.append(hidden)
 
         super().__init__(
             inputs=inputs,
             outputs={"sequence_output": hidden},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

@@ -109,9 +109,11 @@ class AlbertBackbone(Backbone):
             ]
             for g in range(num_groups)
         ]
+        hidden_states = [hidden]
         for i in range(num_layers):
             for layer in groups[i * num_groups // num_layers]:
                 hidden = layer(hidden, padding_mask)
+            hidden_states.append(hidden)
 
         # Trained to tell whether two texts are in their order.
         pooled = pooled_output(hidden, hidden_dim, dtype=dtype)
@@ -123,6 +125,7 @@ class AlbertBackbone(Backbone):
                 "padding_mask": padding_mask,
             },
             outputs={"sequence_output": hidden, "pooled_output": pooled},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

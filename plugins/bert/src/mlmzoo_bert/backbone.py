@@ -78,6 +78,7 @@ class BertBackbone(Backbone):
         )
         hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = TransformerEncoder(
                 hidden_dim,
@@ -89,6 +90,7 @@ class BertBackbone(Backbone):
                 dtype=dtype,
                 name=f"layer_{i}",
             )(hidden, padding_mask)
+            hidden_states.append(hidden)
 
         # Trained to tell whether one text follows the other.
         pooled = pooled_output(hidden, hidden_dim, dtype=dtype)
@@ -100,6 +102,7 @@ class BertBackbone(Backbone):
                 "padding_mask": padding_mask,
             },
             outputs={"sequence_output": hidden, "pooled_output": pooled},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

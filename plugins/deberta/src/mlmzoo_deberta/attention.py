@@ -59,20 +59,10 @@ class DisentangledAttention(keras.layers.Layer):
         vector_of: Any,
         training: bool | None = None,
     ) -> Any:
-        query, key, value = (
-            self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
-        )
-        positions = self.position_dropout(positions, training=training)
-        position_query, position_key = (
-            self._split(layer(positions)) for layer in (self.query, self.key)
-        )
-        scale = ops.cast((3 * self.head_dim) ** -0.5, query.dtype)
-        query, position_query = query * scale, position_query * scale
-
-        projections = (query, key, value, position_query, position_key)
+        projections = self._project(hidden, self.position_dropout(positions, training=training))
         visible = visible_tokens(padding_mask)
         if attend is None or torch.compiler.is_compiling():
-            context = self._attend(*projections, vector_of, visible, training)
+            context = self._attend(*projections, vector_of, visible, training=training)
         else:
             context = self._attend_by_text(*projections, vector_of, visible, training)
         context = ops.reshape(context, (-1, ops.shape(hidden)[1], self.num_heads * self.head_dim))
@@ -81,27 +71,55 @@ class DisentangledAttention(keras.layers.Layer):
     def compute_output_shape(self, hidden_shape: Any, *others: Any) -> Any:
         return hidden_shape
 
-    def _attend(
+    def attention_weights(
+        self, hidden: Any, padding_mask: Any, positions: Any, vector_of: Any
+    ) -> Any:
+        """How much each token attends to each other one, ``(B, H, L, L)``, without dropout.
+
+        For arguments see the call.
+        """
+        query, key, _, *of_positions = self._project(hidden, positions)
+        visible = visible_tokens(padding_mask)
+        return ops.softmax(self._scores(query, key, *of_positions, vector_of, visible), axis=-1)
+
+    def _project(self, hidden: Any, positions: Any) -> tuple[Any, ...]:
+        """Query, key and value of the tokens, query and key of the positions; queries scaled."""
+        query, key, value = (
+            self._split(layer(hidden)) for layer in (self.query, self.key, self.value)
+        )
+        position_query, position_key = (
+            self._split(layer(positions)) for layer in (self.query, self.key)
+        )
+        scale = ops.cast((3 * self.head_dim) ** -0.5, query.dtype)
+        return query * scale, key, value, position_query * scale, position_key
+
+    def _scores(
         self,
         query: Any,
         key: Any,
-        value: Any,
         position_query: Any,
         position_key: Any,
         vector_of: Any,
         visible: Any,
-        training: bool | None,
     ) -> Any:
         scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
         content_to_position = ops.einsum("bqhd,rhd->bhqr", query, position_key)
         scores = scores + look_up(content_to_position, vector_of)
         position_to_content = ops.einsum("bkhd,rhd->bhkr", key, position_query)
         scores = scores + look_up(position_to_content, vector_of, by_key=True)
-
         # Far below any score, and still finite in float16.
-        scores = ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
-        weights = self.dropout(ops.softmax(scores, axis=-1), training=training)
-        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
+        return ops.where(visible, scores, ops.cast(-3e4, scores.dtype))
+
+    def _attend(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        *others: Any,
+        training: bool | None = None,
+    ) -> Any:
+        weights = ops.softmax(self._scores(query, key, *others), axis=-1)
+        return ops.einsum("bhqk,bkhd->bqhd", self.dropout(weights, training=training), value)
 
     def _attend_by_text(self, *arguments: Any) -> Any:
         """The same, with the kernel for PyTorch."""

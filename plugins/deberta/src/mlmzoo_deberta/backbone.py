@@ -109,6 +109,7 @@ class DebertaV3Backbone(Backbone):
             dtype=dtype,
             name="relative_embedding",
         )(hidden)
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = DisentangledEncoder(
                 hidden_dim,
@@ -120,10 +121,12 @@ class DebertaV3Backbone(Backbone):
                 dtype=dtype,
                 name=f"layer_{i}",
             )(hidden, padding_mask, positions, vector_of)
+            hidden_states.append(hidden)
 
         super().__init__(
             inputs={"token_ids": token_ids, "padding_mask": padding_mask},
             outputs={"sequence_output": hidden},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

@@ -130,6 +130,7 @@ class FNetBackbone(Backbone):
         hidden = dense(hidden_dim, "embeddings_projection", dtype=dtype)(hidden)
         hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = FourierEncoder(
                 hidden_dim,
@@ -140,6 +141,7 @@ class FNetBackbone(Backbone):
                 dtype=dtype,
                 name=f"layer_{i}",
             )(hidden)
+            hidden_states.append(hidden)
 
         # Trained to tell whether one text follows the other.
         pooled = pooled_output(hidden, hidden_dim, dtype=dtype)
@@ -147,6 +149,7 @@ class FNetBackbone(Backbone):
         super().__init__(
             inputs={"token_ids": token_ids, "segment_ids": segment_ids},
             outputs={"sequence_output": hidden, "pooled_output": pooled},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

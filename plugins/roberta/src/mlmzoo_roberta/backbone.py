@@ -73,6 +73,7 @@ class RobertaBackbone(Backbone):
         )
         hidden = Dropout(dropout, dtype=dtype, name="embeddings_dropout")(hidden)
 
+        hidden_states = [hidden]
         for i in range(num_layers):
             hidden = TransformerEncoder(
                 hidden_dim,
@@ -84,10 +85,12 @@ class RobertaBackbone(Backbone):
                 dtype=dtype,
                 name=f"layer_{i}",
             )(hidden, padding_mask)
+            hidden_states.append(hidden)
 
         super().__init__(
             inputs={"token_ids": token_ids, "padding_mask": padding_mask},
             outputs={"sequence_output": hidden},
+            hidden_states=hidden_states,
             settings={
                 "vocabulary_size": vocabulary_size,
                 "num_layers": num_layers,

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from mlmzoo.kit.layers.dropout import Dropout
-from mlmzoo.kit.layers.kernels import attend
+from mlmzoo.kit.layers.kernels import HIDDEN, attend
 from mlmzoo.kit.layers.linear import dense
 from mlmzoo.kit.layers.packing import visible_tokens
 
@@ -53,6 +53,23 @@ class SelfAttention(keras.layers.Layer):
         length = ops.shape(hidden)[1]
         context = ops.reshape(context, (-1, length, self.num_heads * self.head_dim))
         return self.output_projection(context)
+
+    def attention_weights(self, hidden: Any, padding_mask: Any) -> Any:
+        """How much each token attends to each other one, without dropout.
+
+        The fused kernels keep no weights, so they are computed here for those who ask.
+
+        Args:
+            hidden: See the call.
+            padding_mask: See the call.
+
+        Returns:
+            ``(B, H, L, L)``: of each head, queries and keys; float32, each row sums to 1.
+        """
+        query, key = (self._split(layer(hidden)) for layer in (self.query, self.key))
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key) * self.head_dim**-0.5
+        scores = ops.cast(scores, "float32")
+        return ops.softmax(ops.where(visible_tokens(padding_mask), scores, HIDDEN), axis=-1)
 
     def compute_output_shape(self, hidden_shape: Any, padding_mask_shape: Any = None) -> Any:
         return hidden_shape
