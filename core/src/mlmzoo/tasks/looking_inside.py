@@ -90,10 +90,11 @@ class LookingInside:
         Raises:
             InputError: The model has no preprocessor, or the family does not tell.
         """
-        inputs, _ = self._one(text, "hidden_states")
+        inputs, rows = self._one(text, "hidden_states")
         self._state(0)
         found = self._up_to(list(self.backbone.hidden_states)).predict_on_batch(inputs)
-        return np.stack([np.asarray(state, "float32")[0] for state in found])
+        length = len(rows.ids)  # without padding
+        return np.stack([np.asarray(state, "float32")[0, :length] for state in found])
 
     def attentions(self, text: Any) -> AttentionMap:
         """How much the tokens of one text attend to each other, in every layer and head.
@@ -106,6 +107,7 @@ class LookingInside:
         """
         inputs, rows = self._one(text, "attentions")
         self._state(0)
+        length = len(rows.ids)  # without padding, which nothing attends to
         weights = []
         for state in self.backbone.hidden_states[1:]:
             block, given = _made_by(state)
@@ -118,7 +120,7 @@ class LookingInside:
             arguments = self._up_to(given).predict_on_batch(inputs)
             arguments = [keras.ops.convert_to_tensor(each) for each in arguments]
             found = keras.ops.convert_to_numpy(attention.attention_weights(*arguments))
-            weights.append(np.asarray(found, "float32")[0])
+            weights.append(np.asarray(found, "float32")[0, :, :length, :length])
         tokens = tuple(map(self.preprocessor.tokenizer.id_to_token, rows.ids.tolist()))
         return AttentionMap(tokens, np.stack(weights))
 
