@@ -101,11 +101,12 @@ def _write_checkpoints(
         "load": ("loaded", sizes.loaded),
         "recorded": ("recorded", sizes.recorded),
         "fill-mask": ("filled", None),
+        "score": ("filled", None),
         "quality": ("adapted", None),
     }
     if smoke:
         makes |= {"lines": ("short", sizes.backbone), "pipeline": ("short", sizes.backbone)}
-        makes["fill-mask"] = ("short", sizes.backbone)
+        makes |= {"fill-mask": ("short", sizes.backbone), "score": ("short", sizes.backbone)}
     wanted = dict(makes[name] for name in names if name in makes)
     if not wanted:
         return
@@ -247,6 +248,18 @@ def _fill_mask(
     return Experiment(name, parts, "fill_mask", lambda part: given, lambda part: len(texts))
 
 
+def _score(
+    name: str, parts: tuple[Part, ...], directory: Path, sizes: Sizes, whole: bool, smoke: bool
+) -> Experiment:
+    texts = work.texts_to_score(sizes.scored_texts)
+    given = {
+        "checkpoint": str(directory / ("short" if smoke else "filled")),
+        "texts": work.write_lines(directory / "score" / "texts.json", texts),
+        "batch": sizes.batch,
+    }
+    return Experiment(name, parts, "score", lambda part: given, lambda part: len(texts))
+
+
 def _quality(
     name: str, parts: tuple[Part, ...], directory: Path, sizes: Sizes, whole: bool, smoke: bool
 ) -> Experiment:
@@ -298,5 +311,6 @@ MAKERS = {
     "recorded": _load,
     "start-up": _start_up,
     "fill-mask": _fill_mask,
+    "score": _score,
     "quality": _quality,
 }

@@ -174,6 +174,12 @@ ROWS = (
         (Floor("best", TRANSFORMERS, "torch", 2.5),),
     ),
     Row(
+        "score",
+        "pseudo-log-likelihood of texts of mixed length; the peer's is minicons",
+        "score",
+        (Floor("torch", TRANSFORMERS, "torch", 1.0), Floor("best", TRANSFORMERS, "torch", 1.0)),
+    ),
+    Row(
         "quality",
         "held-out loss after the same number of examples, three seeds",
         "quality",

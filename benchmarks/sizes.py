@@ -40,6 +40,7 @@ class Sizes:
         recorded: Settings of the preset whose loading is recorded as well.
         pipeline_lines: Lines that are tokenised, masked and put into batches.
         masked_texts: Texts to be filled.
+        scored_texts: Texts to be scored.
         epochs: Times round the texts before the held-out loss is compared.
         adapted_lines: Texts to train on for that; all there are where ``None``.
         matrix: Rows and columns of the matrices multiplied for the machine's peak.
@@ -61,6 +62,7 @@ class Sizes:
     )
     pipeline_lines: int = 4096
     masked_texts: int = 1000
+    scored_texts: int = 100
     epochs: int = 2
     adapted_lines: int | None = None
     matrix: int = 2048
@@ -79,6 +81,7 @@ SMOKE = Sizes(
     recorded=_tiny(),
     pipeline_lines=64,
     masked_texts=16,
+    scored_texts=4,
     epochs=1,
     adapted_lines=32,
     matrix=256,

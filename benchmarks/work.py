@@ -160,6 +160,11 @@ def texts_with_a_mask(count: int) -> list[str]:
     return texts
 
 
+def texts_to_score(count: int) -> list[str]:
+    """Verses of mixed length."""
+    return shuffled(verses(), 9)[:count]
+
+
 def reference() -> tuple[list[str], list[str]]:
     """Paragraphs of the Python Language Reference: to train on, and held out."""
     lines = shuffled(REFERENCE.read_text(encoding="utf-8").splitlines(), 9)

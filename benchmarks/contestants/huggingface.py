@@ -121,6 +121,25 @@ def fill_mask(turns: Turns, options: dict[str, Any]) -> None:
         turns.report(seconds=seconds)
 
 
+def score(turns: Turns, options: dict[str, Any]) -> None:
+    """Pseudo-log-likelihood of every text, by minicons: a batch for each text."""
+    from minicons.scorer import MaskedLMScorer
+
+    scorer = MaskedLMScorer(options["checkpoint"], "cpu")
+    # minicons 0.3.39 calls the tokenizer by a name that transformers 5 dropped.
+    if not hasattr(scorer.tokenizer, "batch_encode_plus"):
+        scorer.tokenizer.batch_encode_plus = scorer.tokenizer.__call__
+    texts = work.read_lines(options["texts"])
+    scorer.sequence_score(texts[:2])
+    turns.ready()
+    while turns.wait() is not None:
+        start = time.perf_counter()
+        scores = scorer.sequence_score(texts)
+        seconds = time.perf_counter() - start
+        assert len(scores) == len(texts)
+        turns.report(seconds=seconds)
+
+
 def quality(turns: Turns, options: dict[str, Any]) -> None:
     """Held-out loss before and after training on raw lines."""
     texts = work.read_lines(options["lines"])

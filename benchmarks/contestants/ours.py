@@ -94,6 +94,21 @@ def fill_mask(turns: Turns, options: dict[str, Any]) -> None:
         turns.report(seconds=seconds)
 
 
+def score(turns: Turns, options: dict[str, Any]) -> None:
+    """Pseudo-log-likelihood of every text."""
+    task = _task(options["checkpoint"])
+    texts = work.read_lines(options["texts"])
+    start = time.perf_counter()
+    task.score(texts, batch_size=options["batch"])  # meets every shape once
+    turns.ready(warm_up=time.perf_counter() - start)
+    while turns.wait() is not None:
+        start = time.perf_counter()
+        scores = task.score(texts, batch_size=options["batch"])
+        seconds = time.perf_counter() - start
+        assert len(scores) == len(texts) and all(score.tokens for score in scores)
+        turns.report(seconds=seconds)
+
+
 def quality(turns: Turns, options: dict[str, Any]) -> None:
     """Held-out loss before and after training on raw lines."""
     texts = work.read_lines(options["lines"])
