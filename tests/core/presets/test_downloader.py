@@ -10,6 +10,7 @@ import pytest
 
 from mlmzoo.contract.errors import PresetWarning
 from mlmzoo.presets.sources import download_settings, downloader
+from mlmzoo.presets.sources import progress as progress_module
 from mlmzoo.presets.sources.progress import Progress, Stalled
 
 
@@ -202,12 +203,54 @@ def test_patience_is_a_number_of_seconds(monkeypatch):
             assert download_settings.patience() == 60
 
 
-def test_files_that_grow_are_progress(tmp_path):
-    progress = Progress(tmp_path, patience=0.2)
-    for count in range(3):
+def grow(progress, path, times):
+    for count in range(times):
         threading.Event().wait(0.25)
-        (tmp_path / "part").write_bytes(b"x" * (count + 1))
+        path.write_bytes(b"x" * 1000 * (count + 1))
         progress.look()
+
+
+def test_files_that_grow_are_progress(tmp_path):
+    with Progress(tmp_path, patience=0.2) as progress:
+        grow(progress, tmp_path / "part", 3)
+        threading.Event().wait(0.25)
+        with pytest.raises(Stalled):
+            progress.look()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_line_shows_what_has_arrived_where_somebody_looks(tmp_path, monkeypatch, capsys, wanted):
+    monkeypatch.setattr(progress_module, "_SHOWN_AFTER", 0.1)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "0" if wanted else "1")
+    (tmp_path / "before").write_bytes(b"x" * 5000)
+    with Progress(tmp_path, 30, "org/name/file") as progress:
+        grow(progress, tmp_path / "part", 2)
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert ("org/name/file" in error) == wanted
+    assert ("2.0/? kB" in error) == wanted
+
+
+def test_a_file_that_has_its_size_from_the_start_is_seen_to_be_written(tmp_path):
+    part = tmp_path / "part"
+    part.write_bytes(bytes(1000))
+    progress = Progress(tmp_path, patience=0.2)
     threading.Event().wait(0.25)
-    with pytest.raises(Stalled):
-        progress.look()
+    with part.open("r+b") as file:
+        file.write(b"x" * 500)
+    progress.look()
+
+
+def test_a_python_that_cannot_be_started_is_told(monkeypatch, nothing):
+    monkeypatch.setattr(sys, "executable", "/there/is/no/python")
+    with pytest.raises(downloader.Ended, match=r"could not be started.*no/python"):
+        answer(nothing)
+
+
+def test_nothing_is_shown_where_nobody_looks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress_module, "_SHOWN_AFTER", 0.1)
+    with Progress(tmp_path, 30, "org/name/file") as progress:
+        grow(progress, tmp_path / "part", 2)
+    assert capsys.readouterr() == ("", "")

@@ -46,7 +46,7 @@ def patience() -> float:
 def cache_directory() -> Path:
     """Where mlmzoo keeps what it downloads itself (MLMZOO_CACHE, or ``~/.cache/mlmzoo``)."""
     if own := os.environ.get("MLMZOO_CACHE"):
-        return Path(own).expanduser()
+        return Path(own).expanduser().absolute()
     if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches).expanduser() / "mlmzoo"
+        return Path(caches).expanduser().absolute() / "mlmzoo"
     return Path.home() / ".cache" / "mlmzoo"

@@ -33,7 +33,7 @@ _IN_EVERY_REQUEST = ("HF_HUB_CACHE", "KAGGLEHUB_CACHE")
 
 
 class Ended(Exception):
-    """The process ended without an answer."""
+    """The process gave no answer."""
 
 
 def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -48,8 +48,7 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
     Raises:
         Stalled: There was no progress; the process was ended.
-        Ended: It did not start, or died of something else than its work.
-        OSError: It could not be started.
+        Ended: It could not be started, or died of something else than its work.
     """
     global _running
     with _turn:
@@ -75,14 +74,17 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 class _Process:
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            # -P: a file requests.py in the working directory is not the library of that name.
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-        )
+        try:
+            self._process = subprocess.Popen(
+                # -P: a file requests.py in the working directory is not the library of that name.
+                [sys.executable, "-P", "-m", _MODULE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+        except OSError as error:
+            raise Ended(f"the downloading process could not be started: {error}") from None
         self._owner = os.getpid()
         self._settings = _settings()
         self._answers: SimpleQueue[bytes] = SimpleQueue()

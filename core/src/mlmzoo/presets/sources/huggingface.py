@@ -100,46 +100,57 @@ class HuggingFaceFiles:
         self._settle(path.parents[name.count("/")].name)
         if self._intact(path, etag):
             return path
-        _remove(path)
         if forbidden:
+            self._remove(path, etag)
             raise HubUnavailableError(
                 f"{self._asked(name)} was damaged in the cache and has been removed; {forbidden} "
                 "forbids to fetch it again. Unset the variable, or load the preset once with a "
                 "network."
             )
-        if revision != self._commit and not _COMMIT.fullmatch(self._revision):
+        return self._once_more(name, revision, path, etag)
+
+    def _once_more(self, name: str, revision: str, damaged: Path, etag: str | None) -> Path | None:
+        """Download a file again that is not what the hub announced, in its place."""
+        if not _COMMIT.fullmatch(self._revision) and revision == self._revision:
             self._commit = None  # the branch can have moved between the two requests of a download
-        path, etag = self._download(name, revision, again=True)
+        if blob_of(damaged) is None:  # the client replaces what a link leads to, and no other file
+            self._remove(damaged, etag)
+        try:
+            path, announced = self._download(name, revision, again=True)
+        except BaseException:
+            self._remove(damaged, etag)
+            raise
+        if path != damaged:
+            self._remove(damaged, etag)
         if path is None:
             return None
         self._settle(path.parents[name.count("/")].name)
-        if not self._intact(path, etag):
-            _remove(path)
-            raise HubUnavailableError(
-                f"{self._asked(name)}: what was sent is not what Hugging Face announced (the "
-                "hashes differ), twice. Nothing of it was kept. A proxy or a mirror on the way can "
-                "be the cause; check HF_ENDPOINT and the network, and try again."
-            )
-        return path
+        if self._intact(path, announced):
+            return path
+        self._remove(path, announced)
+        raise HubUnavailableError(
+            f"{self._asked(name)}: what was sent is not what Hugging Face announced (the hashes "
+            "differ), twice. Nothing of it was kept. A proxy or a mirror on the way can be the "
+            "cause; check HF_ENDPOINT and the network, and try again."
+        )
 
     def _download(
         self, name: str, revision: str, again: bool = False
     ) -> tuple[Path | None, str | None]:
         """Path and, where the cache does not tell it, ETag; no path where there is no such file."""
-        cache = self._cache_directory()
         request = {
             "hub": "hf",
             "repository": self._repository,
             "name": name,
             "revision": revision,
             "endpoint": self._endpoint,
-            "cache": str(cache),
+            "cache": str(self._cache_directory()),
             "token": _notebook_token(),
             "again": again,
         }
-        blobs = cache / f"models--{self._repository.replace('/', '--')}" / "blobs"
         try:
-            answer = downloader.ask(request, Progress(blobs, patience()))
+            with Progress(self._blobs(), patience(), f"{self._repository}/{name}") as progress:
+                answer = downloader.ask(request, progress)
         except Stalled as problem:
             answer = {"fault": "unavailable", "reason": f"it stalled: {problem}"}
         except downloader.Ended as problem:
@@ -163,6 +174,17 @@ class HuggingFaceFiles:
             return is_intact(blob, blob.name)
         return etag is None or is_intact(path, etag)
 
+    def _remove(self, path: Path, etag: str | None) -> None:
+        """Remove a damaged file from the client's cache: what it holds, then its name."""
+        blob = blob_of(path) or (self._blobs() / etag if etag else None)
+        for file in filter(None, (blob, path)):
+            with contextlib.suppress(OSError):  # if it stays, it is fetched or refused again
+                os.unlink(file)
+
+    def _blobs(self) -> Path:
+        folder = f"models--{self._repository.replace('/', '--')}"
+        return self._cache_directory() / folder / "blobs"
+
     def _cached(self, name: str, revision: str) -> tuple[Path | None, bool]:
         """Path in the cache, and whether the cache knows that there is no such file."""
         self._client()
@@ -174,7 +196,7 @@ class HuggingFaceFiles:
         return (Path(found) if isinstance(found, str) else None), found is _CACHED_NO_EXIST
 
     def _cache_directory(self) -> Path:
-        return self._cache or Path(self._client().constants.HF_HUB_CACHE)
+        return Path(self._cache or self._client().constants.HF_HUB_CACHE).absolute()
 
     def _client(self) -> Any:
         try:
@@ -257,15 +279,6 @@ def _notebook_token() -> str | None:
 
     token: str | None = get_token()
     return token
-
-
-def _remove(path: Path) -> None:
-    """Remove a damaged file from the client's cache: what it holds, then the link to it."""
-    blob = blob_of(path)
-    with contextlib.suppress(OSError):  # if it stays, it is fetched again, or refused again
-        if blob is not None:
-            os.unlink(blob)
-        os.unlink(path)
 
 
 class HuggingFaceSource:

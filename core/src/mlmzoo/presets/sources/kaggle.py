@@ -139,7 +139,8 @@ class KaggleFiles:
             "credentials": _credentials(),
         }
         try:
-            return downloader.ask(request, Progress(directory, patience()))
+            with Progress(directory, patience(), f"{self._model}/{name}") as progress:
+                return downloader.ask(request, progress)
         except Stalled as problem:
             return {"fault": "stalled", "reason": str(problem)}
         except downloader.Ended as problem:
