@@ -1,5 +1,6 @@
 """A small HTTP server on 127.0.0.1 whose faults can be switched on."""
 
+import math
 import socket
 import struct
 import threading
@@ -63,9 +64,12 @@ class Loopback:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def fail(self, fault: str, only: str = "", method: str | None = None) -> None:
-        """Fail every request from now on, or those of a method whose path contains `only`."""
+    def fail(
+        self, fault: str, only: str = "", method: str | None = None, times: float = math.inf
+    ) -> None:
+        """Fail the next requests, or those of a method whose path contains `only`."""
         self._fault = (fault, only, method)
+        self._times = times
 
     def heal(self) -> None:
         self._fault = None
@@ -129,6 +133,10 @@ def _handler(owner: Loopback) -> type[BaseHTTPRequestHandler]:
             fault, only, method = owner._fault or ("", "", None)
             if only not in request.path or method not in (None, request.method):
                 fault = ""
+            elif fault:
+                owner._times -= 1
+                if owner._times <= 0:
+                    owner.heal()
             if fault == "stall":
                 owner._released.wait(60)
             if fault in ("stall", "close"):

@@ -88,6 +88,7 @@ class HubPlace:
 class HuggingFacePlace(HubPlace):
     name = "hf"
     cache_name = "hf-cache"
+    store = "/cdn/"
     source = HuggingFaceSource
 
     def __init__(self, server, directory, tmp_path):
@@ -107,6 +108,7 @@ class HuggingFacePlace(HubPlace):
 class KagglePlace(HubPlace):
     name = "kaggle"
     cache_name = "kaggle-cache"
+    store = "/blob/"
     source = KaggleSource
     handle = "kaggle://org/model/keras/small/1"
     newest = "kaggle://org/model/keras/small"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -90,6 +91,18 @@ def test_a_process_that_had_nothing_to_do_and_ended_is_replaced(echo):
     assert echo("") != first
 
 
+def test_a_process_that_ends_in_the_moment_it_is_asked_is_replaced(echo, tmp_path):
+    file = str(tmp_path / "once")
+    code = (
+        "import os\n"
+        f"if not os.path.exists({file!r}):\n"
+        f"    open({file!r}, 'w').close()\n"
+        "    os._exit(0)\n"
+        "answer = {'works': 1}\n"
+    )
+    assert echo(code)["works"] == 1
+
+
 def test_a_stalled_process_is_ended_and_removes_its_file(echo, tmp_path):
     code = (
         "import time\n"
@@ -114,8 +127,10 @@ def test_a_process_that_does_not_listen_is_killed(echo, tmp_path, monkeypatch):
         "import os; os._exit = lambda code: None\n"
         "time.sleep(60)\n"
     )
+    start = time.monotonic()
     with pytest.raises(Stalled):
         echo(code, Progress(tmp_path / "elsewhere", 0.2))
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -130,33 +145,41 @@ def test_an_interrupt_ends_the_download(echo):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_process_starts_one_of_its_own(echo):
+def test_a_process_forked_during_a_download_starts_one_of_its_own(echo):
     mine = echo("")["pid"]
+    other = threading.Thread(target=echo, args=["import time; time.sleep(0.5)"])
+    other.start()
+    while not downloader._turn.locked():
+        time.sleep(0.01)
     here, there = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(30)
         try:
             os.write(there, str(echo("")["pid"]).encode())
         finally:
             downloader._running = None
             os._exit(0)
     os.close(there)
-    os.waitpid(child, 0)
     with os.fdopen(here) as read:
         assert read.read() not in ("", str(mine))
+    os.waitpid(child, 0)
+    other.join()
     assert echo("")["pid"] == mine
 
 
-def test_what_the_clients_print_and_log_stays_in_the_process(echo, capfd):
+def test_what_the_clients_print_and_log_stays_in_the_process(echo, capfd, tmp_path):
     code = (
         "import logging, sys\n"
         "print('Signature=secret')\n"
         "print('Signature=secret', file=sys.stderr)\n"
+        f"logging.getLogger().addHandler(logging.FileHandler({str(tmp_path / 'log')!r}))\n"
         "logging.getLogger('kagglehub').error('Signature=secret')\n"
         "answer = {'works': 1}\n"
     )
     assert echo(code)["works"] == 1
     assert "secret" not in "".join(capfd.readouterr())
+    assert (tmp_path / "log").read_text() == ""
 
 
 def test_the_process_loads_the_clients_and_nothing_of_keras():

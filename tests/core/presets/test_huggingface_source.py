@@ -190,12 +190,14 @@ def test_a_branch_that_moves_during_a_download_gives_one_of_its_two_files(
             hub.add("org/moving", preset_directory)
         return answered
 
-    (preset_directory / "config.json").write_bytes(b"a\nb\n")  # as long as what it becomes
+    (preset_directory / "config.json").write_bytes(b"e\nf\n")  # as long as what it becomes
     hub.add("org/moving", preset_directory)
     monkeypatch.setattr(hub, "answer", moving)
     files = opened("hf://org/moving")
     assert files.path("config.json").read_bytes() == moved
     assert files.path(VOCABULARY).read_bytes() == moved
+    blobs = files.path(VOCABULARY).resolve().parent
+    assert [path.read_bytes() for path in blobs.iterdir()] == [moved], "the wrong one is gone"
 
 
 def test_the_hash_of_a_file_is_compared_once(hub, monkeypatch):
@@ -215,6 +217,22 @@ def test_a_file_damaged_in_the_cache_is_fetched_again(hub, name):
     hub.forget()
     assert opened().path(name).read_bytes() == right
     assert hub.count("GET") == 1
+
+
+def test_a_damaged_file_that_cannot_be_fetched_again_is_gone(hub):
+    path = opened().path("model.weights.h5")
+    path.write_bytes(b"damaged")
+    hub.fail("500")
+    with pytest.raises(HubUnavailableError):
+        opened().path("model.weights.h5")
+    assert not path.exists()
+    assert not path.is_symlink()
+
+
+def test_a_file_damaged_on_its_way_is_fetched_once_more(hub):
+    hub.fail("garbled", only="model.weights.h5", method="GET", times=1)
+    assert opened().path("model.weights.h5").stat().st_size == 256 * 4096
+    assert hub.count("GET", "model.weights.h5") == 2
 
 
 def test_a_file_damaged_in_the_cache_is_not_used_offline(hub, monkeypatch):
@@ -258,7 +276,7 @@ def test_where_there_are_no_links_the_etag_is_asked_for(hub, monkeypatch):
     hub.fail("garbled", method="GET")
     with pytest.raises(HubUnavailableError, match="hashes differ"):
         opened().path(VOCABULARY)
-    hub.heal()
+    hub.fail("garbled", method="GET", times=1)
     assert opened().path(VOCABULARY).read_text() == "a\nb\n"
 
 

@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -168,6 +170,36 @@ def test_without_a_hash_sizes_and_pages_are_looked_at(kaggle, fault):
     assert opened().path("config.json").read_text() == '{"answer": 42}'
 
 
+@pytest.mark.parametrize(
+    ("headers", "accepted"),
+    [
+        ({"Content-Length": "3"}, True),
+        ({"Content-Length": "4"}, False),
+        ({"Content-Length": "2"}, False),
+        ({}, True),
+        ({"Content-Length": "2", "Content-Encoding": "gzip"}, True),
+    ],
+)
+def test_a_size_that_the_http_library_does_not_compare_is_compared(
+    tmp_path, monkeypatch, headers, accepted
+):
+    """The one that kagglehub uses does so from some version on."""
+    from kagglehub import clients, http_resolver
+
+    from mlmzoo.presets.sources import kaggle_client
+
+    def download(response, out_file, *_, **__):
+        Path(out_file).write_bytes(b"abc")
+
+    monkeypatch.setattr(clients, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(http_resolver, "download_file", download)
+    kaggle_client._watch_sizes()
+    kaggle_client._watch_sizes()
+    response = SimpleNamespace(headers=headers, url="https://host/file")
+    with nullcontext() if accepted else pytest.raises(Exception, match="bytes were sent"):
+        http_resolver.download_file(response, str(tmp_path / "file"))
+
+
 def test_what_another_place_does_not_have_is_not_missing_at_kaggle(kaggle):
     """A 404 counts where Kaggle gave it: not a store's, nor a proxy's page."""
     files = opened()
@@ -190,6 +222,7 @@ def test_what_kagglehub_downloaded_as_a_whole_is_used(kaggle, preset_directory, 
     assert kaggle.count() == 0
     assert opened().path(VOCABULARY).read_text() == "a\nb\n"
     assert (cache / "1" / VOCABULARY).read_text() == "half", "theirs is never written"
+    assert opened(NEWEST).path("config.json") == cache / "1" / "config.json"
     monkeypatch.setenv("MLMZOO_OFFLINE", "1")
     assert opened(NEWEST).path("config.json") == cache / "1" / "config.json"
 

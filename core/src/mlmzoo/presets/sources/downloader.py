@@ -85,7 +85,6 @@ class _Process:
             )
         except OSError as error:
             raise Ended(f"the downloading process could not be started: {error}") from None
-        self._owner = os.getpid()
         self._settings = _settings()
         self._answers: SimpleQueue[bytes] = SimpleQueue()
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -99,11 +98,7 @@ class _Process:
         self.end = weakref.finalize(self, _end, self._process)
 
     def usable(self) -> bool:
-        return (
-            self._owner == os.getpid()  # not so after a fork
-            and self._process.poll() is None
-            and self._settings == _settings()
-        )
+        return self._process.poll() is None and self._settings == _settings()
 
     def ask(self, request: Mapping[str, Any], progress: Progress) -> dict[str, Any] | None:
         """The answer, or ``None`` if the process ended."""
@@ -173,14 +168,11 @@ _turn = threading.Lock()
 _running: _Process | None = None
 
 
-def _forget() -> None:
-    """After a fork: the lock may be held by a thread that is not here, the process is not ours."""
+def _after_fork() -> None:
     global _turn, _running
-    _turn = threading.Lock()
-    if _running is not None:
-        _running.end.detach()
-        _running = None
+    _turn = threading.Lock()  # a thread that is not here may hold it
+    _running = None  # another process works with that one
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_after_fork)
