@@ -68,7 +68,7 @@ def start(place, *names, prefix=(), **settings):
     )
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -152,7 +152,7 @@ def test_what_a_killed_process_leaves_is_never_taken_for_a_file(place, alone):
     process.communicate()
     assert place.whole() == [CONFIG]
     if alone and place.name == "hf":  # the downloading process notices, and cleans up
-        until(lambda: not place.unfinished(), seconds=10)
+        until(lambda: not place.unfinished())
     place.server.heal()
     assert place.path(WEIGHTS).stat().st_size == SIZE
     assert place.whole() == [CONFIG, WEIGHTS]
