@@ -88,8 +88,10 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
 
 def recover(target: Path) -> None:
     """Put a directory back that a killed process had moved out of the way to replace it."""
-    if not os.path.lexists(target):
-        _remove_leftovers(target)
+    if not os.path.exists(target):
+        target = Path(os.path.realpath(target))
+        if os.path.isdir(target.parent):
+            _remove_leftovers(target)
 
 
 @contextlib.contextmanager
