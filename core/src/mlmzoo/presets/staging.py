@@ -37,7 +37,7 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
 
     What `target` holds and the block does not write stays: files as hard links to what they are,
     so that the old directory is whole until the new one is in its place. Of two processes that
-    write to one place, the one that ends last wins.
+    write to one place, the one that ends last wins, and keeps what it has not written itself.
 
     Args:
         target: The directory to write; made, with its parents, if it is not there. A file in its
@@ -61,13 +61,14 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
             for path in new.rglob("*"):
                 if path.is_file():
                     flush(path)
-            if target.is_dir():
-                _keep(target, new, stale)
-            for directory, _, _ in os.walk(new):
-                flush(Path(directory))
-            put_in_place(new, target, staging / _OLD)
-            put = True
-            flush(target.parent)
+            with _one_at_a_time(target.parent):
+                if target.is_dir():
+                    _keep(target, new, stale)
+                for directory, _, _ in os.walk(new):
+                    flush(Path(directory))
+                put_in_place(new, target, staging / _OLD)
+                put = True
+                flush(target.parent)
     except MlmzooError:
         raise
     except OSError as error:
@@ -101,39 +102,53 @@ def _locked_staging(target: Path) -> Iterator[Path]:
         staging.mkdir()
         lock = filelock.FileLock(staging / _LOCK)
         try:
-            with contextlib.suppress(NotImplementedError):  # a file system without locks
-                lock.acquire(blocking=False)
-            if staging.exists():
+            lock.acquire(blocking=False)
+            if (staging / _LOCK).exists():
                 break
-        except (filelock.Timeout, FileNotFoundError):
-            # Another process took it for a leftover, in the moment before it was locked.
-            continue
+        except NotImplementedError:  # a file system without locks
+            break
+        except (filelock.Timeout, FileNotFoundError, FileExistsError):
+            pass
+        # Another process took it for a leftover, in the moment before it was locked.
     try:
         yield staging
     finally:
-        _remove(staging / _NEW)
-        for old in staging.glob(f"{_OLD}*"):
-            _remove(old)
-        lock.release()
-        _remove(staging)
+        _remove_staging(staging, lock)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    """Hold off other processes that put something into `directory`, where the system can."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # NFS locks no directories
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remove_leftovers(target: Path) -> None:
     for staging in target.parent.glob(f"{_prefix(target)}*"):
+        if not (staging / _LOCK).exists():
+            with contextlib.suppress(OSError):
+                staging.rmdir()  # if its process lives, it makes it anew
+            continue
         lock = filelock.FileLock(staging / _LOCK)
         try:
             lock.acquire(blocking=False)
         except (filelock.Timeout, NotImplementedError, OSError):
             continue  # its process lives, or nobody can tell
-        try:
-            kept = sorted(staging.glob(f"{_OLD}*"))
-            if kept and not os.path.lexists(target):
-                with contextlib.suppress(OSError):  # another process was quicker
-                    os.rename(kept[-1], target)
-            _remove(staging)
-        finally:
-            lock.release()
-        _remove(staging)  # Windows removes no file that is open
+        kept = sorted(staging.glob(f"{_OLD}*"))
+        if kept and not os.path.lexists(target):
+            with contextlib.suppress(OSError):  # another process was quicker
+                os.rename(kept[-1], target)
+        _remove_staging(staging, lock)
 
 
 def _prefix(target: Path) -> str:
@@ -172,6 +187,18 @@ def _link(old: Path, new: Path) -> None:
             raise  # a directory is in the place of the file, or another file system inside `old`
         # A file system without hard links, or a file of another user's.
         shutil.copy2(old, new)
+
+
+def _remove_staging(staging: Path, lock: filelock.BaseFileLock) -> None:
+    """Remove a staging directory whose lock is held: the lock last, as it tells what this is."""
+    for path in staging.iterdir():
+        if path.name != _LOCK:
+            _remove(path)
+    with contextlib.suppress(OSError):
+        (staging / _LOCK).unlink()
+    lock.release()
+    with contextlib.suppress(OSError):
+        staging.rmdir()
 
 
 def _remove(tree: Path) -> None:
