@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlmzoo.contract.errors import PresetMissingError
+from mlmzoo.contract.errors import PresetFormatError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
+from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.tensors import Tensors
 
 HeadState = Literal["trained", "unknown", "random"]
@@ -97,6 +98,12 @@ class Contents:
                 f"{self.files.handle} holds no weights of the {part}. Pass `load_weights=False` "
                 "for the architecture alone, or use a preset that has them."
             )
+        if isinstance(self.files, PinnedFiles):
+            try:
+                self.files.require_same()  # between the name and the opening, too
+            except PresetFormatError:
+                tensors.close()
+                raise
         return tensors
 
     def require_weights(self, part: str) -> None:

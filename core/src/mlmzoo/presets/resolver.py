@@ -30,7 +30,7 @@ from mlmzoo.contract.errors import (
 )
 from mlmzoo.contract.protocols import Files, Source
 from mlmzoo.contract.records import Preset
-from mlmzoo.presets.sources.local import LocalFiles
+from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.staging import recover
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -237,7 +237,7 @@ def _relative(preset: str, registry: Names) -> Location:
 def _directory(asked: str, registry: Names) -> Location:
     path = Path(os.path.expanduser(asked))
     if _holds_preset(path):
-        return Location(asked, None, (LocalFiles(path, asked),))
+        return Location(asked, None, (PinnedFiles(path, asked),))
     if path.is_dir():
         _no_preset_in(asked, path)
     if path.exists():
