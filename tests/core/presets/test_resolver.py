@@ -91,7 +91,7 @@ GOOD = [
     ("kaggle://o/m/keras/v_1/12", "KaggleFiles", "kaggle://o/m/keras/v_1/12", 1),
     ("kaggle://o/m/pyTorch/v-1.5", "KaggleFiles", "kaggle://o/m/pyTorch/v-1.5", 1),
     ("package://toy_package/presets/toy", "PackageFiles", "package://toy_package/presets/toy", 1),
-    ("mine://whatever it takes", "PinnedFiles", "mine://whatever it takes", 1),
+    ("mine://whatever it takes", "LocalFiles", "mine://whatever it takes", 1),
     ("mine", "PinnedFiles", "mine", 1),
     ("mine/", "PinnedFiles", "mine/", 1),
     ("some/name", "PinnedFiles", "some/name", 1),

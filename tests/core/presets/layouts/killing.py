@@ -185,7 +185,7 @@ def main(mode: str, layout: str, directory: str) -> None:
         exchange.swap = lambda first, second: False
     saver.save("old")
     (saver.toy.directory / "notes.txt").write_text("mine")
-    if mode == "moving":
+    if mode.startswith("moving"):
         staging.put_in_place = one_file_at_a_time
     run = {"random": at_random_moments, "two": two_at_once, "reading": reading_meanwhile}
     seen = run.get(mode.rpartition("-")[2], at_every_step)(saver)
