@@ -49,7 +49,7 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
         SavingError: Files could not be written or moved. `target` is what it was then, and what
             was written so far is gone.
     """
-    missing = [parent for parent in target.parents if not parent.exists()]
+    missing = [parent for parent in target.parents if not os.path.lexists(parent)]
     put = False
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

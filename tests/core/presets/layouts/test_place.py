@@ -114,7 +114,7 @@ def test_a_root_and_a_mount_point_are_no_places(tmp_path, monkeypatch):
 
 
 def test_a_place_below_a_file_is_an_error(tmp_path):
-    (tmp_path / "file").touch()
+    (tmp_path / "file").touch(0o777)
     with pytest.raises(SavingError, match="file cannot be written to"):
         check_place(tmp_path / "file" / "preset")
 

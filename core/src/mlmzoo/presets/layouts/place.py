@@ -57,12 +57,20 @@ def check_place(directory: str | os.PathLike[str], overwrite: bool = False) -> P
             f"{asked}, and the current directory is there, which would be replaced by another. "
             "Name a directory inside it, or save from elsewhere."
         )
-    if os.path.lexists(target) and not target.is_dir():
+    above = next(parent for parent in target.parents if os.path.lexists(parent))
+    for place in (above, target) if os.path.isdir(target) else (above,):
+        if not os.path.isdir(place) or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            raise SavingError(
+                f"{asked}, and {place} cannot be written to. The new directory is made beside the "
+                "old one, so the directory they are in has to be writable, too. Set rights, or "
+                "save elsewhere."
+            )
+    if os.path.lexists(target) and not os.path.isdir(target):
         if not overwrite:
             raise SavingError(
                 f"{asked}, which is a file. Name a directory, or replace it with overwrite=True."
             )
-    elif target.is_dir() and not overwrite and not holds_preset(target):
+    elif os.path.isdir(target) and not overwrite and not holds_preset(target):
         names = sorted(os.listdir(target))
         if names:
             raise SavingError(
@@ -70,27 +78,17 @@ def check_place(directory: str | os.PathLike[str], overwrite: bool = False) -> P
                 "and no preset. Name another directory, or pass overwrite=True: that keeps what "
                 "is there and replaces files named like those of the preset."
             )
-    for place in (target, *target.parents) if target.is_dir() else target.parents:
-        if os.path.lexists(place):
-            if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-                raise SavingError(
-                    f"{asked}, and {place} cannot be written to. The new directory is made beside "
-                    "the old one, so the directory they are in has to be writable, too. Set "
-                    "rights, or save elsewhere."
-                )
-            if place != target:
-                break
     return target
 
 
 def holds_preset(directory: Path) -> bool:
     """Whether a directory holds a preset or a part of one, of either layout."""
-    if any((directory / name).is_file() for name in TOKENIZER if name not in _TELLING):
+    if any(os.path.isfile(directory / name) for name in TOKENIZER if name not in _TELLING):
         return True
     for name in _TELLING:
         path = directory / name
         try:
-            value = json.loads(path.read_text("utf-8")) if path.is_file() else None
+            value = json.loads(path.read_text("utf-8")) if os.path.isfile(path) else None
         except (OSError, ValueError, RecursionError):
             continue
         if isinstance(value, dict) and _KEYS & value.keys():
