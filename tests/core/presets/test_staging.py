@@ -220,7 +220,7 @@ if how == "readonly":
     subprocess.run(["mount", "-o", "remount,ro", root], check=True)
 else:
     # In the keras layout just enough that HDF5 would find out when it closes the file.
-    toy.values["tokens"] = toy.values["tokens"].repeat(200 if layout == "keras" else 1000, 0)
+    toy.values["tokens"] = toy.values["tokens"].repeat(235 if layout == "keras" else 1000, 0)
     toy.shapes["tokens"] = toy.values["tokens"].shape
 try:
     layouts.write(root / "preset", toy.request(), layout)
