@@ -37,6 +37,9 @@ def test_a_directory_that_has_gone_is_not_a_missing_file(preset_directory):
     preset_directory.rename(preset_directory.with_name("elsewhere"))
     with pytest.raises(PresetMissingError, match="any more"):
         files.path("config.json")
+    # Not one without a pin, which would read whatever comes into that place.
+    with pytest.raises(PresetMissingError, match="any more"):
+        PinnedFiles(preset_directory)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files")

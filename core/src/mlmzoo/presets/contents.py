@@ -66,7 +66,7 @@ class Contents:
     @cached_property
     def has_head(self) -> bool:
         """Whether the files hold a masked-LM head to load. Looks into the weight files."""
-        tensors = None if self.refused_head else self.opener("head")
+        tensors = None if self.refused_head else self._opened("head")
         if tensors is None:
             return False
         with tensors:
@@ -92,15 +92,19 @@ class Contents:
         """
         if part == "head":
             self.verify_head()
-        tensors = self.opener(part)
+        tensors = self._opened(part)
         if tensors is None:
             raise PresetMissingError(
                 f"{self.files.handle} holds no weights of the {part}. Pass `load_weights=False` "
                 "for the architecture alone, or use a preset that has them."
             )
-        if isinstance(self.files, PinnedFiles):
+        return tensors
+
+    def _opened(self, part: str) -> Tensors | None:
+        tensors = self.opener(part)
+        if tensors is not None and isinstance(self.files, PinnedFiles):
             try:
-                self.files.require_same()  # between the name and the opening, too
+                self.files.require_same()  # not replaced between its name and its opening either
             except PresetFormatError:
                 tensors.close()
                 raise

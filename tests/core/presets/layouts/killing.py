@@ -112,6 +112,7 @@ def at_random_moments(saver: Saver) -> list[str]:
         time.sleep(random.uniform(0.001, 0.03))
         os.kill(pid, signal.SIGKILL)
         assert ended(pid) == -signal.SIGKILL
+        recover(saver.toy.directory)
         seen.append(saver.seen())
     return seen
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import weakref
 from pathlib import Path
 
-from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.contract.errors import PresetFormatError, PresetMissingError
 from mlmzoo.presets.sources.local import LocalFiles
 
 
@@ -17,16 +16,26 @@ class PinnedFiles(LocalFiles):
     Args:
         directory: The directory that holds the preset's ``config.json``.
         handle: What to call it in reports and errors; the directory itself when not given.
+
+    Raises:
+        PresetMissingError: The directory is gone.
     """
 
     def __init__(self, directory: Path, handle: str | None = None) -> None:
         super().__init__(directory, handle)
         self._pin: int | None = None
-        # Held open, so that its number goes to no other directory. Windows cannot do that, and
+        # Held open, so that its number goes to no other directory. Windows refuses that, and
         # moves no directory whose files are open.
-        with contextlib.suppress(OSError):
+        try:
             self._pin = os.open(directory, os.O_RDONLY)
-            weakref.finalize(self, os.close, self._pin)
+        except PermissionError:
+            return
+        except FileNotFoundError:
+            raise PresetMissingError(
+                f"{self.handle} was asked for, but there is no directory {directory} (any more). "
+                "Check the path."
+            ) from None
+        weakref.finalize(self, os.close, self._pin)
 
     def path(self, name: str) -> Path | None:
         """See `LocalFiles.path`.
