@@ -143,6 +143,19 @@ def test_train_prints_json_alone(mlmzoo, trained, out):
     assert len(found["epochs"]) == 1
 
 
+def test_a_place_that_is_taken_is_overwritten_on_request_only(mlmzoo, trained, out):
+    out.mkdir()
+    (out / "mine.txt").write_text("precious")
+    args = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    done = mlmzoo(*args, "--epochs", 1)
+    assert done.exit_code == 2 and "pass --overwrite" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    done = mlmzoo(*args, "--epochs", 1, "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert MaskedLM.from_preset(out).head_state == "trained"
+    assert (out / "mine.txt").read_text() == "precious"
+
+
 def test_several_files_follow_one_data_option_as_a_shell_expands_a_glob():
     from mlmzoo.cli.train import command
 

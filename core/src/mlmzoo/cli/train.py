@@ -129,6 +129,7 @@ class _ManyFiles(click.Command):
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is random.  [default: 0]")
 @click.option("--layout", type=click.Choice(["keras", "transformers"]), help="Of what is written.")
+@options.overwrite
 @options.as_json
 @options.backend
 @options.debug
@@ -139,6 +140,7 @@ def command(
     out: str,
     as_json: bool,
     layout: str | None,
+    overwrite: bool,
     **settings: Any,
 ) -> None:
     """Adapt PRESET to text files, or train a model from nothing as a recipe says.
@@ -193,7 +195,8 @@ def _adapt(
         result = adapt(task, texts, training, on_epoch=bar.log, callbacks=[bar])
     finally:
         bar.stop()
-    task.save_to_preset(out, layout=layout)
+    # --out was checked before; what is there by now is ours.
+    task.save_to_preset(out, layout=layout, overwrite=True)
     if as_json:
         print_json({"preset": preset, "directory": out, **result.to_dict()})
         return
@@ -227,7 +230,9 @@ def _from_scratch(
 
     bar = ProgressBar()
     try:
-        record = train_from_scratch(recipe, data, out, on_epoch=bar.log, callbacks=[bar])
+        record = train_from_scratch(
+            recipe, data, out, overwrite=True, on_epoch=bar.log, callbacks=[bar]
+        )
     finally:
         bar.stop()
     if as_json:

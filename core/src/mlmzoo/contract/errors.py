@@ -66,11 +66,15 @@ class UnsupportedSettingError(MlmzooError, ValueError):
 
 
 class WeightsError(MlmzooError, ValueError):
-    """Weights are missing or of another shape than the architecture asks for."""
+    """Weights are missing, of another shape than the architecture asks for, or not finite."""
 
 
 class FamilyMismatchError(MlmzooError, ValueError):
     """A preset of one family was given to a class of another."""
+
+
+class SavingError(MlmzooError, OSError):
+    """A preset could not be saved, or not in that place; what was there is untouched."""
 
 
 class PresetWarning(UserWarning):

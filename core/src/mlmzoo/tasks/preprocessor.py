@@ -150,9 +150,26 @@ class Preprocessor(Presettable):
         """
         return loading.load_preprocessor(cls, preset, **kwargs)
 
-    def save_to_preset(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
-        """Write the preprocessor and its tokenizer into a preset directory."""
-        saving.save_preprocessor(self, directory, layout)
+    def save_to_preset(
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the preprocessor and its tokenizer into a preset directory; a model there stays.
+
+        Args:
+            directory: Where to; made if it is not there.
+            layout: ``"keras"`` (KerasHub's format) or ``"transformers"``.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+
+        Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
+        """
+        saving.save_preprocessor(self, directory, layout, overwrite=overwrite)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the tokenizer's whole config included."""

@@ -16,6 +16,7 @@ import mlmzoo
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.text_files import read_lines
 from mlmzoo.plugins import registry
+from mlmzoo.presets.layouts.place import check_place
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.epoch_log import Epoch, EpochLog
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
@@ -59,6 +60,7 @@ def train_from_scratch(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     directory: str | os.PathLike[str],
     *,
+    overwrite: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> dict[str, Any]:
@@ -73,6 +75,8 @@ def train_from_scratch(
         recipe: A `Recipe`, the same as plain data, or the path of its TOML file.
         files: Text files, one text a line: one path or glob, or several.
         directory: Where the preset goes.
+        overwrite: Whether the directory may hold something else than a preset; see
+            `MaskedLM.save_to_preset`. Record and card there are always replaced.
         on_epoch: Called with each `Epoch` of the log.
         callbacks: Further Keras callbacks.
 
@@ -82,6 +86,7 @@ def train_from_scratch(
     Raises:
         InputError: The recipe or the files cannot be used.
         UnknownNameError: No installed family is called so.
+        SavingError: The directory holds something else, or cannot be written to.
 
     Example:
         >>> record = train_from_scratch("tiny.toml", ["corpus/*.txt"], "tiny")  # doctest: +SKIP
@@ -91,7 +96,8 @@ def train_from_scratch(
         True
     """
     recipe = _as_recipe(recipe)
-    training, place = recipe.training, Path(directory).expanduser()
+    # Now, and not after the first epoch.
+    training, place = recipe.training, check_place(directory, overwrite)
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     texts = read_lines(paths)
     seen, held_out = held_out_split(texts, training.held_out_share, training.seed)
@@ -100,7 +106,11 @@ def train_from_scratch(
     task = new_task(recipe, seen)
     steps = -(-len(seen) // training.batch_size) * training.epochs
     task.compile(optimizer=scheduled_adamw(training, steps))
-    log = EpochLog(on_epoch, lambda model: model.save_to_preset(place, dtype=training.saved_dtype))
+
+    def save(model: MaskedLM) -> None:
+        model.save_to_preset(place, dtype=training.saved_dtype, overwrite=True)
+
+    log = EpochLog(on_epoch, save)
     interrupted = False
     try:
         task.fit(

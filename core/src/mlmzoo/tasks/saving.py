@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -27,41 +26,47 @@ from mlmzoo.presets.contents import WriteRequest
 from mlmzoo.presets.weights import expand
 
 
-def save_task(task: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
-    """What `Task.save_to_preset` does."""
+def save_task(
+    task: Any, directory: Any, layout: str, dtype: str = "float32", head: bool = True, **how: bool
+) -> None:
+    """What `Task.save_to_preset` does; `how` is passed on to `mlmzoo.presets.layouts.write`."""
     if not task.head_in_presets:
         raise InputError(
             f"save_to_preset was asked to write a {type(task).__name__}, and a preset holds no "
             "head but that of a masked LM. model.save('model.keras') writes all of it; "
             "model.backbone and model.preprocessor have a save_to_preset of their own."
         )
-    parts = _backbone_part(task.backbone, task)
-    parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
-    parts["head_state"] = task.head_state
+    parts = _backbone_part(task.backbone, task if head else task.backbone)
+    if head:
+        parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
+        parts["head_state"] = task.head_state
     if task.preprocessor is not None:
         parts |= _preprocessor_part(task.preprocessor)
-    _write(_family(task), directory, layout, dtype=dtype, **parts)
+    _write(_family(task), directory, layout, how, dtype=dtype, **parts)
 
 
-def save_backbone(backbone: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
+def save_backbone(backbone: Any, directory: Any, layout: str, dtype: str, **how: bool) -> None:
     """What `Backbone.save_to_preset` does."""
-    _write(_family(backbone), directory, layout, dtype=dtype, **_backbone_part(backbone, backbone))
+    parts = _backbone_part(backbone, backbone)
+    _write(_family(backbone), directory, layout, how, dtype=dtype, **parts)
 
 
-def save_preprocessor(preprocessor: Any, directory: Any, layout: str) -> None:
+def save_preprocessor(preprocessor: Any, directory: Any, layout: str, **how: bool) -> None:
     """What `Preprocessor.save_to_preset` does."""
-    _write(_family(preprocessor), directory, layout, **_preprocessor_part(preprocessor))
+    _write(_family(preprocessor), directory, layout, how, **_preprocessor_part(preprocessor))
 
 
-def save_tokenizer(tokenizer: Any, directory: Any, layout: str) -> None:
+def save_tokenizer(tokenizer: Any, directory: Any, layout: str, **how: bool) -> None:
     """What `Tokenizer.save_to_preset` does."""
-    _write(_family(tokenizer), directory, layout, **_tokenizer_part(tokenizer))
+    _write(_family(tokenizer), directory, layout, how, **_tokenizer_part(tokenizer))
 
 
-def _write(family: Family, directory: Any, layout: str, **parts: Any) -> None:
+def _write(
+    family: Family, directory: Any, layout: str, how: Mapping[str, bool], **parts: Any
+) -> None:
     request = WriteRequest(family, registry().checkpoint(family), **parts)
     _refuse_to_lose(request)
-    layouts.by_name(layout).write(Path(directory).expanduser(), request)
+    layouts.write(directory, request, layout, **how)
 
 
 def _refuse_to_lose(request: WriteRequest) -> None:

@@ -90,23 +90,37 @@ class Task(Presettable, keras.Model):
         return loading.load_task(cls, preset, load_weights, **kwargs)
 
     def save_to_preset(
-        self, directory: str | os.PathLike[str], layout: str = "keras", dtype: str = "float32"
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        dtype: str = "float32",
+        *,
+        overwrite: bool = False,
+        allow_non_finite: bool = False,
     ) -> None:
         """Write backbone, head, tokenizer and preprocessor as a preset, without optimizer slots.
 
-        LoRA updates are merged into the weights.
+        LoRA updates are merged into the weights. The directory holds the older preset or the new
+        one, whole, at every moment.
 
         Args:
             directory: Where to; made if it is not there.
             layout: ``"keras"`` (KerasHub's format) or ``"transformers"`` (Hugging Face's).
             dtype: What the weights are stored in: ``"float32"``, or ``"float16"`` or
                 ``"bfloat16"`` for half the size.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+            allow_non_finite: Whether weights may be NaN or infinite.
 
         Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
+            WeightsError: A weight is not finite, or too large for `dtype`.
             QuantizedModelError: The model is quantised; ``model.save("model.keras")`` holds it.
             InputError: Its head is none that presets hold.
         """
-        saving.save_task(self, directory, layout, dtype)
+        how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}
+        saving.save_task(self, directory, layout, dtype, **how)
 
     def quantize(self, mode: Any = None, **kwargs: Any) -> None:
         """Quantise the dense layers and embeddings, see `keras.Model.quantize`."""

@@ -27,7 +27,7 @@ from mlmzoo.presets.layouts.keras_names import (
     TOKENIZER,
     WEIGHTS,
 )
-from mlmzoo.presets.layouts.keras_writing import write
+from mlmzoo.presets.layouts.keras_writing import warn_of_differences, write
 from mlmzoo.presets.settings import (
     check,
     mapping_entry,
@@ -39,7 +39,7 @@ from mlmzoo.presets.shards import open_shards
 from mlmzoo.presets.tensors import Renamed, Tensors
 from mlmzoo.presets.tensors.hdf5 import HDF5File
 
-__all__ = ["NAME", "read", "recognises", "write"]
+__all__ = ["NAME", "read", "recognises", "warn_of_differences", "write"]
 
 NOT_ARGUMENTS = frozenset({"name", "trainable", "dtype", "config_file", "vocabulary", "proto"})
 """Entries of a KerasHub config that are no arguments of ours."""

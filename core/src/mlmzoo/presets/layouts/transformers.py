@@ -37,7 +37,7 @@ from mlmzoo.presets.shards import open_shards
 from mlmzoo.presets.tensors import Renamed, Tensors
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
 from mlmzoo.presets.tensors.torch_bin import TorchFile
-from mlmzoo.presets.writer import Entry, staged, write_json, write_safetensors
+from mlmzoo.presets.writer import Entry, write_json, write_safetensors
 
 NAME = "transformers"
 
@@ -251,19 +251,12 @@ def _equal(tensors: Tensors, first: str, second: str) -> bool:
 
 
 def write(directory: Path, request: WriteRequest) -> None:
-    """Write a preset; see `mlmzoo.presets.layouts.write`.
-
-    Warns:
-        PresetWarning: transformers will compute something differently; the warning names it.
-    """
-    config = None if request.backbone is None else _config(request, request.backbone)
-    with staged(Path(directory)) as staging:
-        if config is not None:
-            write_json(staging / CONFIG, config)
-            write_safetensors(staging / WEIGHTS, _entries(request), request.dtype)
-        if request.write_tokenizer is not None:
-            request.write_tokenizer(staging, NAME)
-    _warn_of_differences(request)
+    """Write the files of a preset into an empty directory; see `mlmzoo.presets.layouts.write`."""
+    if request.backbone is not None:
+        write_json(directory / CONFIG, _config(request, request.backbone))
+        write_safetensors(directory / WEIGHTS, _entries(request), request.dtype)
+    if request.write_tokenizer is not None:
+        request.write_tokenizer(directory, NAME)
 
 
 def _config(request: WriteRequest, backbone: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,7 +319,8 @@ def _row_entries(row: Weight, request: WriteRequest, prefix: str) -> Iterator[En
         yield Entry(row.folded.removeprefix(prefix), zeros.shape, lambda: zeros)
 
 
-def _warn_of_differences(request: WriteRequest) -> None:
+def warn_of_differences(request: WriteRequest) -> None:
+    """Warn of what transformers will compute differently, and name it."""
     if request.backbone is None:
         return
     checkpoint = request.checkpoint
@@ -348,5 +342,5 @@ def _warn_of_differences(request: WriteRequest) -> None:
             f"because its format cannot express: {'; '.join(differences)}. mlmzoo reads it back "
             "exactly.",
             PresetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
