@@ -10,8 +10,8 @@ from mlmzoo.contract.errors import PresetFormatError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Family
 from mlmzoo.presets.contents import Contents, WriteRequest
+from mlmzoo.presets.json_files import require_json
 from mlmzoo.presets.layouts import keras, transformers
-from mlmzoo.presets.settings import require_json
 
 LAYOUTS: dict[str, ModuleType] = {keras.NAME: keras, transformers.NAME: transformers}
 """Closed: a third layout would need a third column in every family's table."""

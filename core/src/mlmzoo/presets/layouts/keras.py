@@ -16,6 +16,7 @@ from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
 from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.json_files import read_json, require_json, unused_note
 from mlmzoo.presets.layouts.keras_names import (
     CONFIG,
     NAME,
@@ -28,13 +29,7 @@ from mlmzoo.presets.layouts.keras_names import (
     WEIGHTS,
 )
 from mlmzoo.presets.layouts.keras_writing import write
-from mlmzoo.presets.settings import (
-    check,
-    mapping_entry,
-    own_entries,
-    read_json,
-    require_json,
-)
+from mlmzoo.presets.settings import check, mapping_entry, own_entries
 from mlmzoo.presets.shards import open_shards
 from mlmzoo.presets.tensors import Renamed, Tensors
 from mlmzoo.presets.tensors.hdf5 import HDF5File

@@ -20,6 +20,7 @@ from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family, Weight
 from mlmzoo.presets import weights
 from mlmzoo.presets.contents import Contents, WriteRequest
+from mlmzoo.presets.json_files import read_json, require_json, unused_note
 from mlmzoo.presets.settings import (
     OWN_FORMAT,
     OWN_KEY,
@@ -27,9 +28,7 @@ from mlmzoo.presets.settings import (
     from_transformers,
     mapping_entry,
     own_entries,
-    read_json,
     refuse_unrepresentable,
-    require_json,
     required_entries,
     to_transformers,
 )

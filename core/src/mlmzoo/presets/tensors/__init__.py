@@ -118,13 +118,27 @@ class Renamed(TensorFile):
 
 
 class Sharded(TensorFile):
-    """Several files read as one. The first that holds a name answers for it."""
+    """Several files read as one. Closing them is the caller's where this raises.
 
-    def __init__(self, files: Sequence[Tensors]) -> None:
+    Args:
+        files: The files.
+        what: What names them, for the error.
+
+    Raises:
+        PresetFormatError: Two files hold a tensor of one name.
+    """
+
+    def __init__(self, files: Sequence[Tensors], what: str) -> None:
         self._files = tuple(files)
         self._where: dict[str, Tensors] = {}
-        for file in reversed(self._files):
-            self._where.update(dict.fromkeys(file.names(), file))
+        for file in self._files:
+            names = file.names()
+            if twice := sorted(names & self._where.keys()):
+                raise PresetFormatError(
+                    f"{what} names several files that hold {twice[0]!r:.200}. A tensor stands "
+                    "once; fetch or save the preset again."
+                )
+            self._where.update(dict.fromkeys(names, file))
 
     def names(self) -> set[str]:
         """Every tensor's name."""
