@@ -18,12 +18,14 @@ from mlmzoo.contract.errors import (
     HubAccessError,
     HubUnavailableError,
     InputError,
+    MlmzooError,
     PresetFormatError,
     PresetMissingError,
     PresetWarning,
 )
 from mlmzoo.contract.records import Family, Preset
 from mlmzoo.kit.layers import fresh_values, skip_initialization
+from mlmzoo.kit.shapes import variable_shapes
 from mlmzoo.kit.variables import VariableTarget
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
@@ -189,11 +191,26 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     arguments = {**opened.backbone, **_take(kwargs, known)}
     _refuse_leftovers(kwargs, opened.asked, known)
     if not load_weights:
-        return kind(**arguments)
+        return _make(kind, arguments, opened)
     assert opened.contents is not None
-    opened.contents.require_weights("backbone")
+    opened.contents.require_weights(
+        "backbone", lambda: variable_shapes(lambda: _make(kind, arguments, opened))
+    )
     with skip_initialization():
         return kind(**arguments)
+
+
+def _make(kind: type, arguments: Mapping[str, Any], opened: Opened) -> Any:
+    """An object whose arguments come from a preset, and may be such as its class cannot take."""
+    try:
+        return kind(**arguments)
+    except MlmzooError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise PresetFormatError(
+            f"A {kind.__name__} was to be made as {opened.asked!r} ({opened.handle}) says, which "
+            f"failed: {str(error)[:500]}. Correct the config, or the arguments you passed."
+        ) from error
 
 
 def load_tokenizer(cls: type, preset: Any, **kwargs: Any) -> Any:
