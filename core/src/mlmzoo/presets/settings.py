@@ -12,6 +12,9 @@ from mlmzoo.contract.records import Checkpoint, Setting
 SIZE_LIMIT = 2**31 - 1
 """Largest dimension: what tensor libraries index with 32 bits."""
 
+NAME_LENGTH = 200
+"""Longest name of a class or an activation."""
+
 OWN_KEY = "mlmzoo"
 """Top-level key of our own in a config of either layout; both other libraries ignore it."""
 
@@ -96,7 +99,10 @@ def _check_value(name: str, value: Any, kind: str, where: str) -> None:
         ),
         "rate": ("a number from 0 up to 1", number and 0 <= value < 1),
         "epsilon": ("a positive number", number and 0 < value < 1),
-        "name": ("a name", isinstance(value, str)),
+        "name": (
+            f"a name of up to {NAME_LENGTH} characters",
+            isinstance(value, str) and len(value) <= NAME_LENGTH,
+        ),
     }[kind]
     if not good:
         raise PresetFormatError(

@@ -213,7 +213,16 @@ def require(
     names = tensors.names()
     stored = {row.ours: stored_name(row, layout) for row in rows if not row.optional}
     _refuse([path for path, name in stored.items() if name not in names], [], stored, names)
-    _plan(rows, tensors, shapes(), layout, heads)
+    wanted = shapes()
+    plan, missing = _plan(rows, tensors, wanted, layout, heads)
+    present = sum(math.prod(wanted[row.ours]) for row, _ in plan)
+    afresh = sum(math.prod(wanted[path]) for path in missing)
+    if afresh > present:
+        raise WeightsError(
+            f"The weights lack {', '.join(missing[:SHOWN])}, which are optional, and with "
+            f"{afresh} values more than the {present} that are there. Check that the config "
+            "belongs to the checkpoint."
+        )
 
 
 def load(

@@ -248,7 +248,7 @@ def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> An
     arguments = {**({"sequence_length": longest} if longest else {}), **written}
     arguments.update(_take(kwargs, known))
     _refuse_leftovers(kwargs, opened.asked, known | tokenizer_arguments)
-    return kind(tokenizer=tokenizer, **arguments)
+    return _make(kind, {"tokenizer": tokenizer, **arguments}, opened)
 
 
 def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -> Any:
@@ -287,15 +287,16 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
         rows = {**opened.backbone, **for_backbone}.get("vocabulary_size", math.inf)
         _refuse_too_few_rows(opened, preprocessor.tokenizer.vocabulary_size(), rows)
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
+    for_task |= {"backbone": backbone, "preprocessor": preprocessor}
     if not load_weights:
-        return kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        return _make(kind, for_task, opened)
     if not kind.head_in_presets:
-        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        task = _make(kind, for_task, opened)
         outcome = _load_weights(opened, backbone.weights, "backbone")
         task.load_report = _report(opened, [outcome], head_state=None)
         return task
     with skip_initialization():
-        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        task = _make(kind, for_task, opened)
     _load_task_weights(opened, task)
     return task
 
