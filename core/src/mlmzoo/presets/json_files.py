@@ -125,7 +125,7 @@ def _refuse_depth(value: Any) -> None:
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
+            if isinstance(outer, (dict, list))
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
         if not level:

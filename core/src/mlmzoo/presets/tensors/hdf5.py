@@ -15,8 +15,8 @@ import numpy as np
 from mlmzoo.contract.errors import MlmzooError, PresetFormatError
 from mlmzoo.presets.tensors import TensorFile
 
-OBJECTS = 50_000
-"""Most groups and datasets in one file; a large model saved whole has a fifth of that."""
+OBJECTS = 20_000
+"""Most groups and datasets in one file; a large model saved whole has half of that."""
 
 DEPTH = 32
 """Deepest nesting of groups; Keras' own files have about ten levels."""

@@ -32,8 +32,8 @@ DTYPES: dict[str, np.dtype] = {
     "BOOL": np.dtype("bool"),
 }
 
-HEADER_BYTES = 4 * 2**20
-"""Longest header: forty thousand tensors, of which a large model has one."""
+HEADER_BYTES = 2 * 2**20
+"""Longest header: twenty thousand tensors, where a large model has one thousand."""
 
 RANK = 32
 """Most dimensions of a tensor."""
