@@ -185,6 +185,24 @@ def masking_rate_beyond_all(directory: Path) -> None:
     change(directory, "preprocessor.json", mask_selection_rate=1e300)
 
 
+# The same of a family with everything -------------------------------------------------------------
+
+
+@hostile("keras", WeightsError, says=("token_embedding", "has shape", "1000000000"), family="bert")
+def bert_with_a_vocabulary_of_billions(directory: Path) -> None:
+    change(directory, vocabulary_size=10**9)
+
+
+@hostile("transformers", WeightsError, says=("intermediate", "has shape"), family="bert")
+def bert_with_a_feedforward_of_billions(directory: Path) -> None:
+    change(directory, intermediate_size=2**31 - 1)
+
+
+@hostile("transformers", says=("'hidden_dim'", "multiple"), family="bert")
+def bert_with_heads_that_do_not_divide(directory: Path) -> None:
+    change(directory, num_attention_heads=2**31 - 1)
+
+
 # What is not known --------------------------------------------------------------------------------
 
 
