@@ -36,7 +36,7 @@ def done(tmp_path_factory):
     script = Path(__file__).with_name("violations.py")
     where = tmp_path_factory.mktemp("violations")
     return subprocess.run(
-        [sys.executable, str(script), str(where)], capture_output=True, text=True, timeout=50
+        [sys.executable, str(script), str(where)], capture_output=True, text=True, timeout=300
     )
 
 
