@@ -331,6 +331,11 @@ def json_with_a_byte_order_mark(directory: Path) -> None:
     raw(directory, b"\xef\xbb\xbf" + (directory / "config.json").read_bytes())
 
 
+@hostile("keras", says=("control characters",))
+def json_that_steers_a_terminal(directory: Path) -> None:
+    write(directory, read(directory) | {"name": "\x1b]0;hostile\x07"})
+
+
 @hostile("keras", says=("was to be JSON",))
 def json_that_is_an_archive(directory: Path) -> None:
     raw(directory, (directory / "model.weights.h5").read_bytes())
@@ -341,6 +346,6 @@ def task_that_is_no_json(directory: Path) -> None:
     raw(directory, b"\0" * 100, "task.json")
 
 
-@hostile("keras", UnknownNameError)
+@hostile("keras", says=("control characters",))
 def half_of_a_surrogate_pair(directory: Path) -> None:
     write(directory, read(directory) | {"registered_name": "\ud800>Backbone"})

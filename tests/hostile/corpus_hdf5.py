@@ -256,6 +256,12 @@ def names_of_dots(file: h5py.File, directory: Path) -> None:
     with_dots["vars"] = np.zeros(2, np.float32)
 
 
+@hostile("keras", says=("control characters",))
+@changed
+def names_that_steer_a_terminal(file: h5py.File, directory: Path) -> None:
+    file["\x1b]0;hostile\x07"] = np.zeros(2, np.float32)
+
+
 # Broken -------------------------------------------------------------------------------------------
 
 for what, signature in {

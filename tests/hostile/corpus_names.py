@@ -49,7 +49,6 @@ for name, place in {
     "stream": "model.safetensors:hidden",
     "no_name": "",
     "long_name": "x" * 300,
-    "half_of_a_surrogate_pair": "\ud800",
     "number": 7,
     "nothing": None,
     "nested_lists": [[["whole-model.safetensors"]]],

@@ -39,6 +39,9 @@ def test_what_is_json_is_read(text, value):
         (nested(JSON_DEPTH + 1), "more than 64 levels"),
         (nested(100_000), "recursion"),
         (b"", "Expecting value"),
+        (b'{"a": ["\\u001b[2J"]}', "control characters"),
+        (b'{"\\u0000": 1}', "control characters"),
+        (b'"\\ud800"', "control characters"),
     ],
 )
 def test_what_is_not_is_refused_by_name(text, said):

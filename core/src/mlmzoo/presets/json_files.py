@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,11 +19,16 @@ JSON takes up to twenty times its size."""
 JSON_DEPTH = 64
 """Deepest nesting of objects and arrays; real configs have fewer than ten levels."""
 
+CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+"""What no text in a config or name of a tensor has a reason for: commands to a terminal,
+halves of surrogate pairs."""
+
 
 def parse_json(text: bytes, what: str) -> Any:
     """The value of a JSON text.
 
-    Stricter than Python's own reader: one name stands once in an object, and numbers are finite.
+    Stricter than Python's own reader: one name stands once in an object, numbers are finite, and
+    texts hold no control characters.
 
     Args:
         text: UTF-8, with or without a byte order mark.
@@ -37,7 +44,7 @@ def parse_json(text: bytes, what: str) -> Any:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
-        _refuse_depth(value)
+        _refuse_oddities(value)
     except (ValueError, RecursionError) as error:
         raise PresetFormatError(
             f"{what} was to be JSON, and is not: {str(error)[:200]}. "
@@ -119,15 +126,19 @@ def _finite(text: str) -> float:
     return number
 
 
-def _refuse_depth(value: Any) -> None:
+def _refuse_oddities(value: Any) -> None:
+    """Raise where a value nests too deep, or a text in it would steer a terminal that shows it."""
     level = [value]
     for _ in range(JSON_DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        if any(isinstance(inner, str) and CONTROL.search(inner) for inner in level):
+            raise ValueError("a text in it holds control characters")
+        level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return
     raise ValueError(f"it is nested more than {JSON_DEPTH} levels deep")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return itertools.chain(value, value.values())
+    return value if isinstance(value, list) else ()

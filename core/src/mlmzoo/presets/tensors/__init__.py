@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.presets.json_files import CONTROL
 
 
 class Tensors(Protocol):
@@ -71,7 +72,8 @@ class Renamed(TensorFile):
             names become one, the one that had that name already wins and the other keeps its own.
 
     Raises:
-        PresetFormatError: Two stored names become one, and neither had it already.
+        PresetFormatError: Two stored names become one, and neither had it already; or a name
+            holds control characters.
     """
 
     def __init__(self, tensors: Tensors, rename: Callable[[str], str | None]) -> None:
@@ -79,6 +81,12 @@ class Renamed(TensorFile):
         stored = tensors.names()
         self._stored: dict[str, str] = {}
         for name in sorted(stored):
+            if CONTROL.search(name):
+                tensors.close()
+                raise PresetFormatError(
+                    f"The weights hold a tensor called {name!r:.200}, a name with control "
+                    "characters. Do not use this preset unless you trust where it comes from."
+                )
             new = rename(name)
             if new is None:
                 continue
