@@ -10,6 +10,7 @@ from corpus import hostile
 
 from mlmzoo.contract.errors import (
     InputError,
+    MlmzooError,
     UnknownNameError,
     UnsupportedSettingError,
     WeightsError,
@@ -130,6 +131,11 @@ def width_of_billions(directory: Path) -> None:
     change(directory, hidden_size=2**31 - 1)
 
 
+@hostile("transformers", MlmzooError)
+def more_bytes_than_have_numbers(directory: Path) -> None:
+    change(directory, vocab_size=2**31 - 1, hidden_size=2**31 - 1)
+
+
 @hostile("transformers", WeightsError, says=("position_embedding", "2000000000"))
 def positions_of_billions(directory: Path) -> None:
     change(directory, max_positions=2 * 10**9)
@@ -163,6 +169,16 @@ def width_that_is_true(directory: Path) -> None:
 @hostile("transformers", says=("hidden_size",))
 def width_as_objects(directory: Path) -> None:
     change(directory, hidden_size={"a": [1]})
+
+
+@hostile("keras", load="architecture")
+def architecture_beyond_all_memory(directory: Path) -> None:
+    change(directory, vocabulary_size=2**31 - 1, hidden_dim=2**31 - 1)
+
+
+@hostile("keras", says=("values", "memory of"), load="architecture")
+def architecture_of_terabytes(directory: Path) -> None:
+    change(directory, vocabulary_size=10**9, hidden_dim=10_000)
 
 
 @hostile("keras", says=("'vocabulary_size'",), load="architecture")

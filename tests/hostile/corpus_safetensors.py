@@ -147,7 +147,6 @@ for name, change in {
     "shape_of_fractions": tokens(shape=[4.0, 16.0]),
     "shape_of_truth": tokens(shape=[True, 16]),
     "shape_that_is_a_number": tokens(shape=64),
-    "shape_of_many_dimensions": tokens(shape=[1] * 100),
     "dtype_that_is_a_list": tokens(dtype=["F32"]),
     "dtype_of_another_size": tokens(dtype="F64"),
     "dtype_nobody_knows": tokens(dtype="F4"),
@@ -157,6 +156,12 @@ for name, change in {
     change.__name__ = name
     says = (TOKENS, "Supported are") if name == "dtype_nobody_knows" else (TOKENS,)
     hostile("transformers", says=says)(changed(change))
+
+
+@hostile("transformers", says=(TOKENS, "is malformed"))
+@changed
+def shape_of_many_dimensions(header: dict[str, Any]) -> None:
+    header[TOKENS]["shape"] = [1] * 100 + header[TOKENS]["shape"]
 
 
 # What the architecture does not ask for -----------------------------------------------------------

@@ -33,6 +33,9 @@ from mlmzoo.presets.contents import Contents
 from mlmzoo.presets.report import LoadReport
 from mlmzoo.presets.resolver import Location, resolve
 
+BYTES_OF_A_VALUE = 2
+"""In half precision, the least a model is made with."""
+
 
 @dataclass
 class Opened:
@@ -191,6 +194,7 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     arguments = {**opened.backbone, **_take(kwargs, known)}
     _refuse_leftovers(kwargs, opened.asked, known)
     if not load_weights:
+        _refuse_beyond_memory(kind, arguments, opened)
         return _make(kind, arguments, opened)
     assert opened.contents is not None
     opened.contents.require_weights(
@@ -200,16 +204,40 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
         return kind(**arguments)
 
 
+def _refuse_beyond_memory(kind: type, arguments: Mapping[str, Any], opened: Opened) -> None:
+    """Raise where a model without weights would not fit into the machine.
+
+    There are no files to compare it with, and for some sizes a backend ends the process.
+    """
+    shapes = variable_shapes(lambda: _make(kind, arguments, opened))
+    values = sum(math.prod(shape) for shape in shapes.values())
+    if values * BYTES_OF_A_VALUE > memory_bytes():
+        raise PresetFormatError(
+            f"{opened.asked!r} ({opened.handle}) describes a model of {values:,} values, more than "
+            f"this machine's memory of {memory_bytes() / 2**30:.0f} GiB can hold even in half "
+            "precision. Check the sizes in the config, or those you passed."
+        )
+
+
+def memory_bytes() -> int:
+    """This machine's memory; a terabyte where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 2**40
+
+
 def _make(kind: type, arguments: Mapping[str, Any], opened: Opened) -> Any:
     """An object whose arguments come from a preset, and may be such as its class cannot take."""
     try:
         return kind(**arguments)
     except MlmzooError:
         raise
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except Exception as error:  # each backend has its own for what it cannot do
         raise PresetFormatError(
             f"A {kind.__name__} was to be made as {opened.asked!r} ({opened.handle}) says, which "
-            f"failed: {str(error)[:500]}. Correct the config, or the arguments you passed."
+            f"failed: {type(error).__name__}: {str(error)[:500]}. Correct the config, or the "
+            "arguments you passed."
         ) from error
 
 
