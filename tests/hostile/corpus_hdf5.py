@@ -164,6 +164,12 @@ def terabytes_that_were_never_written(file: h5py.File, directory: Path) -> None:
     replaced(file, data=None, shape=(2**20, 2**20), dtype="f4")
 
 
+@hostile("keras", says=(TOKENS, "of which the file holds fewer"))
+@changed
+def tensor_that_was_never_written(file: h5py.File, directory: Path) -> None:
+    replaced(file, data=None, shape=file[TOKENS].shape, dtype="f4")
+
+
 @hostile("keras", says=(TOKENS, "an array of no shape"))
 @changed
 def tensor_of_no_shape(file: h5py.File, directory: Path) -> None:
