@@ -1,5 +1,7 @@
 """Shapes of variables without the variables."""
 
+import random
+
 import keras
 
 from mlmzoo.kit.layers import kernel_initializer
@@ -33,3 +35,11 @@ def test_nothing_is_allocated_then_or_later():
 
     assert list(variable_shapes(build).values()) == [(2**40,)]
     assert backbone().count_params() < 10_000
+
+
+def test_no_seed_is_drawn():
+    state = random.getstate()
+    variable_shapes(lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.1)]))
+    assert random.getstate() == state
+    keras.layers.Dropout(0.1)
+    assert random.getstate() != state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,7 +24,12 @@ def variable_shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
         with skip_initialization(), scope:
             return {w.path: tuple(int(n) for n in w.shape) for w in build().weights}
 
+    # Layers with dropout draw a seed; the model that is built afterwards is to draw the same.
+    state = random.getstate()
     # Keras keeps a list, one a thread, of variables that have no values yet, and gives them values
     # at the next occasion. With this thread its list goes.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(shapes).result()
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(shapes).result()
+    finally:
+        random.setstate(state)

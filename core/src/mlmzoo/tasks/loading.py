@@ -231,7 +231,7 @@ def _make(kind: type, arguments: Mapping[str, Any], opened: Opened) -> Any:
     """An object whose arguments come from a preset, and may be such as its class cannot take."""
     try:
         return kind(**arguments)
-    except MlmzooError:
+    except (MlmzooError, AssertionError):
         raise
     except Exception as error:  # each backend has its own for what it cannot do
         raise PresetFormatError(
