@@ -110,17 +110,25 @@ class Contents:
                 raise
         return tensors
 
-    def require_weights(self, part: str) -> None:
-        """See that there are weights for every variable of a part, before one is allocated.
+    def require_weights(
+        self, part: str, shapes: Callable[[], Mapping[str, tuple[int, ...]]]
+    ) -> None:
+        """See that the weights of a part fit an architecture, before a variable is allocated.
+
+        Args:
+            part: ``"backbone"`` or ``"head"``.
+            shapes: Gives our path -> shape of the architecture's variables.
 
         Raises:
-            WeightsError: A tensor is missing: another family's checkpoint, or another size.
+            WeightsError: A tensor is missing or of another shape: another family's checkpoint, or
+                another size.
             PresetMissingError: The preset has no such weights.
             PresetFormatError: The weight files are malformed.
         """
+        rows = weights.expand(self.checkpoint, self.backbone, part)
+        heads = self.backbone.get(self.checkpoint.heads)
         with self.open_weights(part) as tensors:
-            rows = weights.expand(self.checkpoint, self.backbone, part)
-            weights.require(rows, tensors, self.layout)
+            weights.require(rows, tensors, shapes, self.layout, heads)
 
     def load(self, part: str, targets: Mapping[str, weights.Target]) -> weights.Outcome:
         """Load ``"backbone"`` or ``"head"`` into variables.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ import keras
 
 from mlmzoo.contract.errors import (
     InputError,
+    MlmzooError,
     PresetFormatError,
     PresetMissingError,
     QuantizedModelError,
@@ -23,7 +23,11 @@ from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import WriteRequest
+from mlmzoo.presets.json_files import parse_json
 from mlmzoo.presets.weights import expand
+
+MODEL_CONFIG_BYTES = 4 * 2**20
+"""Longest config in a ``.keras`` file, which holds one for every layer of a model."""
 
 
 def save_task(
@@ -138,25 +142,49 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> Any:
 
     Raises:
         PresetMissingError: There is no such file.
-        PresetFormatError: It is not a ``.keras`` file.
+        PresetFormatError: It is not a ``.keras`` file, or Keras cannot load it.
     """
     if not os.path.isfile(path):
         raise PresetMissingError(
             f"load_model was asked for {os.fspath(path)!r}, and there is no such file. "
             "For a preset directory use MaskedLM.from_preset."
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise PresetFormatError(
-            f"load_model was asked for {os.fspath(path)!r}, which is not a .keras file ({error})."
-        ) from error
     classes = registry().class_names
-    for name in set(_class_names(config)):
+    for name in set(_class_names(_config_of(path))):
         if name in classes:
             registry().load(classes[name])
-    return keras.saving.load_model(path, **kwargs)
+    try:
+        return keras.saving.load_model(path, **kwargs)
+    except MlmzooError:
+        raise
+    except Exception as error:
+        raise PresetFormatError(
+            f"load_model was asked for {os.fspath(path)!r}, which Keras cannot load: "
+            f"{type(error).__name__}: {str(error)[:1000]}"
+        ) from error
+
+
+def _config_of(path: str | os.PathLike[str]) -> Any:
+    """The config in a ``.keras`` file, which is an archive of what it says it holds."""
+    what = f"load_model was asked for {os.fspath(path)!r}, which"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise PresetFormatError(
+                    f"{what} is compressed. Keras writes no such files; save the model again."
+                )
+            with archive.open("config.json") as file:
+                text = file.read(MODEL_CONFIG_BYTES + 1)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError) as error:
+        if isinstance(error, MlmzooError):
+            raise
+        raise PresetFormatError(f"{what} is not a .keras file ({error}).") from error
+    if len(text) > MODEL_CONFIG_BYTES:
+        raise PresetFormatError(
+            f"{what} has a config of more than {MODEL_CONFIG_BYTES} bytes. Check that it is what "
+            "you think it is."
+        )
+    return parse_json(text, f"config.json in {os.fspath(path)}")
 
 
 def _class_names(config: Any) -> Iterator[str]:

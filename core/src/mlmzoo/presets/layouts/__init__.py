@@ -14,9 +14,9 @@ from mlmzoo.contract.errors import PresetFormatError, WeightsError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Family
 from mlmzoo.presets.contents import Contents, WriteRequest
+from mlmzoo.presets.json_files import require_json
 from mlmzoo.presets.layouts import keras, transformers
 from mlmzoo.presets.layouts.place import check_place, stale
-from mlmzoo.presets.settings import require_json
 from mlmzoo.presets.staging import staged
 
 LAYOUTS: dict[str, ModuleType] = {keras.NAME: keras, transformers.NAME: transformers}
