@@ -136,7 +136,11 @@ def model_of(kind: type[Unigram], data: Mapping[str, Any], where: str) -> tuple[
     merged = isinstance(data.get("model"), Mapping) and data["model"].get("type") == "BPE"
     source = read_model(data, "BPE" if merged else "Unigram", where)
     listed = data.get("added_tokens")
-    entries = [e for e in (listed if isinstance(listed, list) else ()) if is_added_token(e)]
+    entries = [
+        entry
+        for entry in (listed if isinstance(listed, list) else ())
+        if isinstance(entry, Mapping) and is_added_token(entry)
+    ]
     special = {entry.get("content") for entry in entries if entry.get("special")}
     symbols = {entry.get("content") for entry in entries} - special | settings.symbols
     special |= set(kind.special_tokens.values())

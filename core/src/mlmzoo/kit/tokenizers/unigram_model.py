@@ -153,10 +153,8 @@ def parsed(data: bytes, name: str) -> Model:
         try:
             message.ParseFromString(data)
             pieces = [piece.piece for piece in message.pieces]
-        except DecodeError as error:
+        except (DecodeError, UnicodeDecodeError) as error:
             reason = f"it cannot be parsed ({error})"
-        except UnicodeDecodeError as error:
-            reason = f"it has a piece that is not UTF-8 ({error})"
     model = Model(message, data, name, pieces, [piece.type for piece in message.pieces])
     if reason := reason or _fault(model):
         raise PresetFormatError(
@@ -208,6 +206,8 @@ def _fault(model: Model) -> str:
     parts = ("trainer_spec", "normalizer_spec")
     if not all(model.pieces):
         return "it has a piece without text"
+    if not all(isinstance(piece, str) for piece in model.pieces):
+        return "it has a piece that is not UTF-8"  # which protobuf gives as bytes
     if any("\0" in piece for piece in model.pieces):
         return "it has a piece with a NUL character"
     if max(map(len, model.pieces)) > TOKEN_CHARACTERS:
