@@ -37,8 +37,6 @@ from mlmzoo.presets import layouts, weights
 from mlmzoo.presets.sources.local import LocalFiles
 
 TEXTS = ["the Quick brown fox [MASK] <mask>", "", "naïve ﬁ ①日本 a\0b\u200c\u0301£ \n 12,"]
-READ_BYTES = 2**24
-"""A target reads tensors whole; no good file has one that is larger."""
 
 Preset = dict[str, bytes]
 """File name -> content."""
@@ -181,6 +179,10 @@ def _rows(part: str) -> list[weights.Weight]:
     return list(weights.expand(CHECKPOINT, SIZES, part))
 
 
+def _stored(row: weights.Weight, layout: str) -> tuple[int, ...]:
+    return weights.stored_shape(row, layout, SHAPES[row.ours], None)
+
+
 def keras_preset() -> Preset:
     """The toy in the keras layout."""
     tokenizer = _object(
@@ -202,8 +204,8 @@ def keras_preset() -> Preset:
         "tokenizer.json": _json(tokenizer),
         "preprocessor.json": _json(preprocessor),
         "metadata.json": _json({"keras_version": "3.15.1"}),
-        "model.weights.h5": hdf5({r.keras: SHAPES[r.ours] for r in _rows("backbone")}),
-        "task.weights.h5": hdf5({r.keras: SHAPES[r.ours] for r in _rows("head")}),
+        "model.weights.h5": hdf5({row.keras: _stored(row, "keras") for row in _rows("backbone")}),
+        "task.weights.h5": hdf5({row.keras: _stored(row, "keras") for row in _rows("head")}),
     }
 
 
@@ -225,8 +227,8 @@ def transformers_preset() -> Preset:
     places: dict[str, str] = {}
     for number, part in enumerate(("backbone", "head"), 1):
         name = f"model-{number:05}-of-00002.safetensors"
-        shapes = {row.transformers: SHAPES[row.ours] for row in _rows(part)}
-        shards[name] = safetensors({n: (s[::-1] if "weight" in n else s) for n, s in shapes.items()})
+        shapes = {row.transformers: _stored(row, "transformers") for row in _rows(part)}
+        shards[name] = safetensors(shapes)
         places |= dict.fromkeys(shapes, name)
     index = {"metadata": {"total_size": 1}, "weight_map": places}
     return {
@@ -259,20 +261,24 @@ def hdf5(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
 def read_preset(files: LocalFiles, name: str) -> None:
     """Reads a preset and its weights, as loading does."""
     contents = layouts.read(files, Registry())
-    for part in ("backbone", "head"):
-        contents.require_weights(part)
-        read_tensors(contents.open_weights(part))
     assert contents.head_state in ("random", "trained", "unknown")
+    for part in ("backbone", "head"):
+        variables = {row.ours: Variable(SHAPES[row.ours]) for row in _rows(part)}
+        outcome = contents.load(part, variables)
+        assert {*outcome.loaded, *outcome.missing} == set(variables)
+        assert all(variables[path].rows == variables[path].shape[0] for path in outcome.loaded)
 
 
-def read_tensors(tensors) -> None:
-    """Reads every tensor there is."""
-    with tensors:
-        for name in sorted(tensors.names()):
-            shape, dtype = tensors.shape(name), tensors.dtype(name)
-            if np.prod(shape, dtype=float) * dtype.itemsize <= READ_BYTES:
-                block = tensors.read(name)
-                assert (block.shape, block.dtype) == (shape, dtype)
+@dataclass
+class Variable:
+    """What weights are loaded into."""
+
+    shape: tuple[int, ...]
+    rows: int = 0
+
+    def assign(self, start: int, values: np.ndarray) -> None:
+        assert start == self.rows and values.shape[1:] == self.shape[1:]
+        self.rows += len(values)
 
 
 # Tokenizers ---------------------------------------------------------------------------------------
