@@ -16,7 +16,10 @@ VALUES: tuple[Any, ...] = (
     *("é", "x" * 1001, "../x", "/etc/passwd", "id_to", "BPE", "Unigram", "WordPiece", "Sequence"),
     *([], {}, [[]], [None], [1], ["the"], ["the", 1], {"a": None}, {"content": "the", "id": 5}),
 )
-BYTES = (b"\0", b"\xff", b"\n", b"\r", b" ", b"{", b"}", b"[", b'"', b"\xef\xbb\xbf", b"\xed\xa0\x80")
+BYTES = (
+    *(b"\0", b"\xff", b"\n", b"\r", b" ", b"{", b"}", b"[", b'"'),
+    *(b"\xef\xbb\xbf", b"\xed\xa0\x80"),
+)
 
 
 def mutate(data: bytes, random: Random) -> bytes:
@@ -36,7 +39,7 @@ def mutate(data: bytes, random: Random) -> bytes:
 def _by_form(data: bytes, random: Random) -> bytes:
     if data[:1] in (b"{", b"["):
         return _json(data, random)
-    if data[:2] == b"\n\x0e" or data[:1] == b"\n":
+    if data[:1] == b"\n":
         return _sentencepiece(data, random)
     if data[8:9] == b"{":
         return _safetensors(data, random)
@@ -57,7 +60,8 @@ def _bytes(data: bytes, random: Random) -> bytes:
             case 2:
                 del result[place : place + random.choice((1, 2, 8, 100))]
             case 3:
-                result[place : place + 1] = bytes(b ^ 1 << random.randrange(8) for b in result[place : place + 1])
+                if place < len(result):
+                    result[place] ^= 1 << random.randrange(8)
             case 4:
                 part = result[place : place + random.choice((1, 8, 50))]
                 result[place:place] = part * random.choice((1, 2, 20))

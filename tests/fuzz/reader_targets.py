@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 sys.path.append(str(Path(__file__).parents[1] / "toy"))
 
@@ -284,34 +285,39 @@ class Variable:
 # Tokenizers ---------------------------------------------------------------------------------------
 
 
+SENTENCE = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
+
+
 class BertLike(WordPiece):
-    special_tokens = BERT_SPECIAL_TOKENS
+    special_tokens: Mapping[str, str] = BERT_SPECIAL_TOKENS
     start, end = "cls", "sep"
     transformers_class = "BertTokenizer"
 
 
 class RobertaLike(ByteLevelBPE):
-    special_tokens = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}  # noqa: RUF012
+    special_tokens: Mapping[str, str] = SENTENCE
     start, end = "cls", "sep"
     pair_separators = 2
     transformers_class = "RobertaTokenizer"
 
 
 class AlbertLike(Unigram):
-    special_tokens = {"pad": "<pad>", "unk": "<unk>", "cls": "[CLS]", "sep": "[SEP]"} | {  # noqa: RUF012
-        "mask": "[MASK]"
+    special_tokens: Mapping[str, str] = {
+        "pad": "<pad>",
+        "unk": "<unk>",
+        "cls": "[CLS]",
+        "sep": "[SEP]",
+        "mask": "[MASK]",
     }
     start, end = "cls", "sep"
-    preparation = {"lowercase": True, "strip_accents": True}  # noqa: RUF012
+    preparation: ClassVar[Mapping[str, bool]] = {"lowercase": True, "strip_accents": True}
     model_tokens = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
     transformers_class = "AlbertTokenizer"
     transformers_switches = ("do_lower_case", "keep_accents")
 
 
 class XLMRobertaLike(Unigram):
-    special_tokens = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>"} | {  # noqa: RUF012
-        "mask": "<mask>"
-    }
+    special_tokens: Mapping[str, str] = SENTENCE
     start, end = "cls", "sep"
     tokens_before = ("<s>", "<pad>", "</s>", "<unk>")
     tokens_after = ("<mask>",)
@@ -382,9 +388,7 @@ def tokenizer_target(*names: str) -> Target:
         presets[f"{name}-older"] = older
         if name in ("unigram", "shifted"):
             whole = presets[f"{name}-transformers"]
-            presets[f"{name}-json"] = {
-                n: c for n, c in whole.items() if n != tokenizer.model_file
-            }
+            presets[f"{name}-json"] = {n: c for n, c in whole.items() if n != tokenizer.model_file}
         kinds[name] = type(tokenizer)
 
     def read(files: LocalFiles, name: str) -> None:

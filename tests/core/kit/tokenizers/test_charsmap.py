@@ -116,9 +116,7 @@ def reads_outside(data, texts):
             if value & 0x800000FF != label:
                 continue
             below = place ^ (value >> 10 << ((value & 0x200) >> 6))
-            if value & LEAF and (
-                below >= len(units) or (units[below] & 0x7FFFFFFF) >= len(texts)
-            ):
+            if value & LEAF and (below >= len(units) or (units[below] & 0x7FFFFFFF) >= len(texts)):
                 return True
             if below not in seen:
                 front.add(below)

@@ -15,8 +15,8 @@ from sentencepiece import sentencepiece_model_pb2
 from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.kit.tokenizers import BERT_SPECIAL_TOKENS, ByteLevelBPE, Unigram, WordPiece, reading
 from mlmzoo.kit.tokenizers.reading import FILE_BYTES, JSON_DEPTH, SPECIAL_TOKENS, TOKENS
-from mlmzoo.testing.tiny import CORPUS
 
+CORPUS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen jugs"]
 WORDS = [*BERT_SPECIAL_TOKENS.values(), "the", "##s", "covid-19"]
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
 IDS = "assets/tokenizer/vocabulary.json"

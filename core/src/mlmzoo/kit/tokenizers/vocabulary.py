@@ -49,7 +49,13 @@ def ids_of(tokens: list[str], name: str) -> dict[str, int]:
 
 def read_lines(path: Path, strip: Callable[[str], str]) -> list[str]:
     """The lines of a vocabulary file."""
-    lines = read_text(path, f"The vocabulary {path} is").split("\n")
+    text = read_text(path, f"The vocabulary {path} is")
+    if (count := text.count("\n")) > TOKENS:
+        raise PresetFormatError(
+            f"The vocabulary {path} has {count} lines, one for each token, and {TOKENS} are the "
+            "most. Check that the preset is what you think it is."
+        )
+    lines = text.split("\n")
     return [strip(line) for line in (lines if lines[-1] else lines[:-1])]
 
 
