@@ -16,7 +16,7 @@ from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.kit.tokenizers import BERT_SPECIAL_TOKENS, ByteLevelBPE, Unigram, WordPiece, reading
 from mlmzoo.kit.tokenizers.reading import FILE_BYTES, JSON_DEPTH, SPECIAL_TOKENS, TOKENS
 
-CORPUS = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen jugs"]
+CORPUS = ["the quick brown fox jumps over the lazy dog", "the jugs in the box", "the end"]
 WORDS = [*BERT_SPECIAL_TOKENS.values(), "the", "##s", "covid-19"]
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
 IDS = "assets/tokenizer/vocabulary.json"
