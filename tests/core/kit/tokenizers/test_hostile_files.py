@@ -118,7 +118,7 @@ def bad_denormalizer(model):
 
 
 def not_utf8(data):
-    return data.replace("▁the".encode(), b"\xff\xfe\xfd" + b"the")
+    return set_piece(piece="QQQQ")(data).replace(b"QQQQ", b"\xff\xfe\xfd\xfc")
 
 
 DEEP = b'{"a": ' * (JSON_DEPTH + 1) + b"1" + b"}" * (JSON_DEPTH + 1)
