@@ -170,7 +170,7 @@ HOSTILE = {
         *(Words, "transformers", "tokenizer.json"),
         edited(model__max_input_chars_per_word=-1),
     ),
-    "the added token": (Words, "transformers", "tokenizer.json", edited(added_tokens="ab")),
+    "the added token 7": (Words, "transformers", "tokenizer.json", edited(added_tokens=7)),
     "'lstrip': 'no'": (
         *(Words, "transformers", "tokenizer.json"),
         edited(added_tokens=[{"id": 7, "content": "covid-19", "lstrip": "no"}]),
@@ -373,6 +373,25 @@ def test_a_vocabulary_has_an_end(monkeypatch):
     monkeypatch.setattr("mlmzoo.kit.tokenizers.vocabulary.TOKENS", len(WORDS) - 1)
     with pytest.raises(InputError, match=f"vocabulary of {len(WORDS)} tokens, and"):
         Words(WORDS)
+
+
+def test_a_file_of_too_many_lines_is_not_taken_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlmzoo.kit.tokenizers.vocabulary.TOKENS", len(WORDS))
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join([*WORDS, ""]), encoding="utf-8")
+    assert Words(path).get_vocabulary() == WORDS
+    path.write_text("\n".join([*WORDS, "one", ""]), encoding="utf-8")
+    with pytest.raises(PresetFormatError, match=f"vocab.txt has {len(WORDS) + 1} lines"):
+        Words(path)
+
+
+def test_special_tokens_are_few_and_strings(monkeypatch):
+    with pytest.raises(InputError, match=r"\('mask', 7\). Roles and tokens are strings"):
+        Words(WORDS, special_tokens={"mask": 7})
+    monkeypatch.setattr("mlmzoo.kit.tokenizers.base.SPECIAL_TOKENS", 5)
+    Words(WORDS)
+    with pytest.raises(InputError, match="given 6 special tokens, and 5 are the most"):
+        Words(WORDS, special_tokens=["the"])
 
 
 def test_half_of_a_surrogate_pair_is_no_token():
