@@ -118,7 +118,7 @@ def read_proto(proto: Any, kind: str) -> Model:
             f"{kind} was given proto={proto!r:.60} of type {type(proto).__name__}. {forms}"
         )
     path = Path(proto)
-    if "\0" in str(path) or not path.is_file():
+    if not path.is_file():
         raise PresetMissingError(
             f"{kind} was given proto={str(proto)[:200]!r}, and there is no such file. {forms}"
         )
