@@ -19,8 +19,8 @@ TOKEN_CHARACTERS = 1000
 SPECIAL_TOKENS = 10_000
 """Most special and added tokens: each is looked for at every character of a text."""
 JSON_VALUES = 4 * 2**20
-"""Most values in a JSON file: enough for `TOKENS` with scores. A value of two bytes takes up to
-a hundred bytes of memory."""
+"""Most values in a JSON file, of which a key counts as two: enough for `TOKENS` with scores. A value
+takes up to a hundred bytes of memory, and two of them in the file."""
 JSON_DEPTH = 32
 """How deep JSON may nest. ``tokenizer.json`` needs 7."""
 
@@ -84,7 +84,7 @@ def parse_json(data: bytes, what: str) -> Any:
         PresetFormatError: It is no JSON (a download that broke off, say), holds too many values or
             nests too deep, has a key twice, or half of a surrogate pair.
     """
-    size = sum(map(data.count, (b"[", b"{", b",")))
+    size = sum(map(data.count, (b"[", b"{", b",", b":", b":")))
     if size > JSON_VALUES:
         raise PresetFormatError(
             f"{what} holds up to {size} values, and {JSON_VALUES} are the most that a tokenizer's "
