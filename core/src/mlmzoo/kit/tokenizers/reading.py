@@ -19,8 +19,8 @@ TOKEN_CHARACTERS = 1000
 SPECIAL_TOKENS = 10_000
 """Most special and added tokens: each is looked for at every character of a text."""
 JSON_VALUES = 4 * 2**20
-"""Most values in a JSON file, of which a key counts as two: enough for `TOKENS` with scores. A value
-takes up to a hundred bytes of memory, and two of them in the file."""
+"""Most values in a JSON file, a key counted twice: enough for `TOKENS` with scores. A value takes
+up to a hundred bytes of memory, and two of them in the file."""
 JSON_DEPTH = 32
 """How deep JSON may nest. ``tokenizer.json`` needs 7."""
 
