@@ -69,10 +69,10 @@ def vocabulary_with_byte_order_mark(directory: Path) -> None:
     write_lines(directory, lines(directory), "utf-8-sig")
 
 
-@hostile("keras", says=("more than 67108864 bytes",), family="bert")
+@hostile("keras", says=("67108864 are the most",), family="bert")
 def vocabulary_of_megabytes(directory: Path) -> None:
     with (directory / VOCABULARY).open("r+b") as file:
-        file.truncate(2**27)  # takes no room
+        file.truncate(2**26 + 1)  # takes no room
 
 
 @hostile("keras", says=("characters; 1000 are the most",), family="bert")
@@ -140,7 +140,7 @@ def merge_of_unknown_pieces(directory: Path) -> None:
 
 @hostile("transformers", says=("values, and",), family="bert")
 def tokenizer_json_of_many_values(directory: Path) -> None:
-    data = b'{"model": [' + b"[]," * 20_000_000 + b"[]]}"
+    data = b'{"model": [' + b"[]," * 5_000_000 + b"[]]}"
     (directory / "tokenizer.json").write_bytes(data)
 
 
@@ -213,7 +213,7 @@ def rows_of_a_terabyte(directory: Path) -> None:
 
 @hostile("keras", says=("pieces",), family="albert", needs="sentencepiece")
 def model_of_empty_pieces(directory: Path) -> None:
-    (directory / MODEL).write_bytes(b"\n\0" * (30 * 2**20))
+    (directory / MODEL).write_bytes(b"\n\0" * 2**21)
 
 
 @hostile("keras", says=("cannot be parsed",), family="albert")

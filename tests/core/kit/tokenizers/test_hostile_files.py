@@ -354,7 +354,7 @@ def test_a_file_that_is_too_large_is_not_read(name, good, tmp_path):
         (tmp_path / "tokenizer.json").unlink()
     with (tmp_path / name).open("r+b") as file:
         file.truncate(2**40)  # without taking room
-    with pytest.raises(PresetFormatError, match=f"{name} has more than {FILE_BYTES} bytes"):
+    with pytest.raises(PresetFormatError, match=f"{name} has {2**40} bytes, and {FILE_BYTES} are"):
         Words.from_files(Directory(tmp_path), "transformers")
 
 

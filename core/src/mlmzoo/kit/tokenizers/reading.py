@@ -37,16 +37,14 @@ def read_bytes(path: Path, start: bytes = b"") -> bytes:
     Raises:
         PresetFormatError: It is larger than `FILE_BYTES`.
     """
+    if (size := path.stat().st_size) > FILE_BYTES:
+        raise PresetFormatError(
+            f"{path} has {size} bytes, and {FILE_BYTES} are the most that a tokenizer's file may "
+            "have. Check that the preset is what you think it is."
+        )
     with path.open("rb") as file:
         data = file.read(len(start)) if start else b""
-        if data == start:
-            data += file.read(FILE_BYTES + 1 - len(data))
-    if len(data) > FILE_BYTES:
-        raise PresetFormatError(
-            f"{path} has more than {FILE_BYTES} bytes, the most that a tokenizer's file may have. "
-            "Check that the preset is what you think it is."
-        )
-    return data
+        return data + file.read(FILE_BYTES) if data == start else data
 
 
 def read_text(path: Path, what: str) -> str:
