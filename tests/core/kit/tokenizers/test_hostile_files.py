@@ -113,6 +113,10 @@ def nested_symbols(model):
         model.pieces.add(piece="ζ" * length, score=0.0, type=4)
 
 
+def many_symbols(model):
+    model.trainer_spec.user_defined_symbols.extend(["ab"] * (2**20 + 1))  # of four bytes each
+
+
 def bad_denormalizer(model):
     model.denormalizer_spec.precompiled_charsmap = b"\0\4\0\0" + bytes(1024)
 
@@ -298,6 +302,7 @@ HOSTILE = {
     "it ends in field": (Pieces, "keras", MODEL, lambda _: b"\n\x01a" + b"\n" + b"\xff" * 12),
     "parsed .*of kind 3": (Pieces, "keras", MODEL, lambda _: b"\n\x01a" + b"\x0b" * 5000),
     f"more than {TOKENS} pieces": (Pieces, "keras", MODEL, lambda _: b"\n\0" * (TOKENS + 1)),
+    "bytes besides its pieces": (Pieces, "keras", MODEL, of_model(many_symbols)),
     "piece that is not UTF-8|cannot be parsed": (Pieces, "keras", MODEL, not_utf8),
     "piece without text": (Pieces, "keras", MODEL, set_piece(piece="")),
     "piece with a NUL": (Pieces, "keras", MODEL, set_piece(piece="a\0b")),

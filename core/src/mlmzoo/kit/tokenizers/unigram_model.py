@@ -16,6 +16,7 @@ from mlmzoo.contract.errors import InputError, PresetFormatError, PresetMissingE
 from mlmzoo.kit.tokenizers import charsmap
 from mlmzoo.kit.tokenizers.reading import TOKEN_CHARACTERS, TOKENS, read_bytes
 from mlmzoo.kit.tokenizers.settings import is_id
+from mlmzoo.kit.tokenizers.unigram_wire import FIRST_BYTE, wire_fault
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Types of pieces, as sentencepiece numbers them."""
@@ -29,8 +30,6 @@ APART_PENALTY = 100.0
 """What takes a piece out of the running (transformers' ``AlbertConverter`` takes the same)."""
 NESTED = 64
 """Most symbols of the user that begin one another: what sentencepiece has room for."""
-FIRST_BYTE = b"\n"
-"""What every serialized model begins with: field 1, its first piece."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def parsed(data: bytes, name: str) -> Model:
 
     message = model_pb2.ModelProto()
     pieces: list[str] = []
-    if not (reason := _wire_fault(data)):
+    if not (reason := wire_fault(data)):
         try:
             message.ParseFromString(data)
             pieces = [piece.piece for piece in message.pieces]
@@ -163,43 +162,6 @@ def parsed(data: bytes, name: str) -> Model:
             "Fetch or write it again."
         )
     return model
-
-
-def _wire_fault(data: bytes) -> str:
-    """Why bytes are not to be parsed: a message of two bytes would take a hundred of memory."""
-    if not data:
-        return "it is empty"
-    if data[:1] != FIRST_BYTE:
-        return f"it begins with {data[:1]!r}"
-    place = fields = 0
-    while place < len(data):
-        try:
-            tag, place = _varint(data, place)
-            kind = tag & 7
-            if kind == 0:
-                _, place = _varint(data, place)
-            elif kind == 2:
-                length, place = _varint(data, place)
-                place += length
-            elif kind in (1, 5):
-                place += 8 if kind == 1 else 4
-            else:
-                return f"it cannot be parsed (field {fields} is of kind {kind})"
-        except IndexError:
-            break
-        fields += 1
-        if fields > TOKENS:
-            return f"it has more than {TOKENS} pieces"
-    return "" if place == len(data) else f"it cannot be parsed (it ends in field {fields})"
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length, and where it ends."""
-    value = shift = 0
-    while (byte := data[place]) > 0x7F and shift < 63:
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-    return value | byte << shift, place + 1
 
 
 def _fault(model: Model) -> str:
