@@ -1,4 +1,4 @@
-"""`TrainingRun`: what is done around the steps of a `fit`, so that it can end and go on anywhere."""
+"""`TrainingRun`: what is done around the steps of a `fit`, so that it ends and goes on anywhere."""
 
 from __future__ import annotations
 
