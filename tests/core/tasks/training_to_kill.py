@@ -1,7 +1,8 @@
 """A training run in a process of its own: ``python training_to_kill.py FOLDER [OPTION=VALUE …]``.
 
 Writes ``FOLDER/result.npz``: all that is left of the run, in bits. Kills itself, or is told to
-stop, where the options say.
+stop, where the options say. With ``and_whole=1`` the same run follows without a checkpoint, and
+leaves ``FOLDER/whole.npz``.
 """
 
 from __future__ import annotations
@@ -109,9 +110,14 @@ def main(folder, kill=0, stop=0, die_writing=0, every=2, accumulate=2, epochs=3,
         "next seed": task.preprocessor.new_seed(),
         "head": task.head_state,
     }
-    np.savez(folder / "result.npz", *arrays, told=np.frombuffer(json.dumps(told).encode(), "u1"))
+    name = "whole.npz" if plain else "result.npz"
+    np.savez(folder / name, *arrays, told=np.frombuffer(json.dumps(told).encode(), "u1"))
 
 
 if __name__ == "__main__":
     options = dict(option.split("=") for option in sys.argv[2:])
-    main(Path(sys.argv[1]), **{name: int(value) for name, value in options.items()})
+    given = {name: int(value) for name, value in options.items()}
+    and_whole = given.pop("and_whole", 0)
+    main(Path(sys.argv[1]), **given)
+    if and_whole:
+        main(Path(sys.argv[1]), plain=True)
