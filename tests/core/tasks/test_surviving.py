@@ -334,6 +334,13 @@ def test_steps_between_checkpoints_make_sense(every):
         TrainingCheckpoint("run", every)
 
 
+def test_steps_executed_together_have_to_make_up_an_epoch(new, checkpoint, texts):
+    task = new()
+    task.steps_per_execution = 2
+    with pytest.raises(InputError, match="steps_per_execution=2"):
+        fit(task, texts, checkpoint())
+
+
 # What ends a run ----------------------------------------------------------------------------------
 
 

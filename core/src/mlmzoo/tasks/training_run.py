@@ -11,7 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from mlmzoo.contract.errors import CheckpointError, NonFiniteLossError, TrainingWarning
+from mlmzoo.contract.errors import (
+    CheckpointError,
+    InputError,
+    NonFiniteLossError,
+    TrainingWarning,
+)
 from mlmzoo.data.pipeline import MaskedBatches
 from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import Record, StoredRun, random_state
@@ -77,6 +82,13 @@ class TrainingRun(keras.callbacks.CallbackList):
         self._weights: list[np.ndarray] = []
         self._fingerprint: dict[str, Any] = {}
         if checkpoint is not None:
+            together = model.steps_per_execution
+            if steps % together:
+                raise InputError(
+                    f"A TrainingCheckpoint was given to a model of steps_per_execution={together}, "
+                    f"which does not divide the {steps} steps of an epoch. Give fit a multiple of "
+                    "it as steps_per_epoch."
+                )
             self._fingerprint = _fingerprint(model, batches, epochs)
             checkpoint.in_fit = True
         if stored is not None:
