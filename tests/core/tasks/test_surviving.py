@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -60,7 +61,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new(make):
     """Makes the model of all runs here, always the same."""
 
@@ -92,30 +93,36 @@ def same(one, other):
     return [a.tobytes() for a in values(one)] == [a.tobytes() for a in values(other)]
 
 
+@pytest.fixture(scope="module")
+def whole(new, texts):
+    """A run that nothing ended: its task and its history."""
+    task = new()
+    return task, fit(task, texts, validation_data=texts[:3])
+
+
 @pytest.fixture
 def survives(new, checkpoint, texts):
     """A run and one that died after `steps` and went on: their tasks and histories are alike."""
 
-    def survives(steps, *callbacks, every=1, data=None, optimizer=None, **kwargs):
+    def survives(steps, *callbacks, whole=None, data=None, optimizer=None, **kwargs):
         def run(*more):
             task = new(optimizer)
             x = data() if data else texts
             return task, fit(task, x, *(make() for make in callbacks), *more, **kwargs)
 
-        whole, history = run()
+        uninterrupted, history = whole or run()
         with pytest.raises(Killed):
-            run(Dies(steps), checkpoint(every))
-        task, resumed = run(checkpoint(every))
+            run(Dies(steps), checkpoint())
+        task, resumed = run(checkpoint())
         assert resumed == history
-        assert same(task, whole)
-        return task
+        assert same(task, uninterrupted)
 
     return survives
 
 
 @pytest.mark.parametrize("steps", [1, STEPS + 1, STEPS + 2])
-def test_a_run_goes_on_in_any_step_of_an_epoch(survives, texts, steps):
-    survives(steps, validation_data=texts[:3])
+def test_a_run_goes_on_in_any_step_of_an_epoch(survives, whole, texts, steps):
+    survives(steps, whole=whole, validation_data=texts[:3])
 
 
 @pytest.mark.parametrize(
@@ -266,10 +273,18 @@ def test_a_second_run_does_not_take_the_first_one_for_its_own(new, checkpoint, t
         fit(task, texts, used)
 
 
-@pytest.fixture
-def dead(new, checkpoint, texts):
+@pytest.fixture(scope="module")
+def left(new, texts, tmp_path_factory):
+    """What a run leaves that died."""
+    path = tmp_path_factory.mktemp("dead") / "run.checkpoint"
     with pytest.raises(Killed):
-        fit(new(), texts, Dies(2), checkpoint())
+        fit(new(), texts, Dies(2), TrainingCheckpoint(path, 1))
+    return path
+
+
+@pytest.fixture
+def dead(left, tmp_path):
+    shutil.copyfile(left, tmp_path / "run.checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -353,13 +368,13 @@ def test_steps_executed_together_have_to_make_up_an_epoch(new, checkpoint, texts
     ],
 )
 def test_a_signal_ends_a_run_at_a_step_with_a_checkpoint(
-    new, checkpoint, texts, tmp_path, steps, number, error
+    new, whole, checkpoint, texts, tmp_path, steps, number, error
 ):
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    whole = new()
-    history = fit(whole, texts)
+    uninterrupted, history = whole
+    validation = {"validation_data": texts[:3]}
     with pytest.raises(error) as caught:
-        fit(new(), texts, Sends(steps, number), checkpoint(every=100))
+        fit(new(), texts, Sends(steps, number), checkpoint(every=100), **validation)
     assert error is KeyboardInterrupt or caught.value.code == 143
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     record = StoredRun(tmp_path / "run.checkpoint").record
@@ -367,8 +382,8 @@ def test_a_signal_ends_a_run_at_a_step_with_a_checkpoint(
     task = new()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)  # it may have been the last step
-        assert fit(task, texts, checkpoint(every=100)) == history
-    assert same(task, whole)
+        assert fit(task, texts, checkpoint(every=100), **validation) == history
+    assert same(task, uninterrupted)
 
 
 def test_a_second_signal_ends_a_run_at_once(new, checkpoint, texts, tmp_path):
@@ -478,11 +493,10 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_first_step(new, te
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such rights")
-@pytest.mark.usefixtures("dead")
-def test_who_may_read_a_checkpoint_is_for_the_umask_to_say(tmp_path):
-    (tmp_path / "other").touch()
-    modes = {stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ("other", "run.checkpoint")}
-    assert len(modes) == 1
+def test_who_may_read_a_checkpoint_is_for_the_umask_to_say(left):
+    other = left.with_name("other")
+    other.touch()
+    assert len({stat.S_IMODE(path.stat().st_mode) for path in (left, other)}) == 1
 
 
 # Killed in earnest --------------------------------------------------------------------------------
