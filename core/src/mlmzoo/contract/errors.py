@@ -5,7 +5,10 @@ A message says what was asked, what was found and what to do, in that order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class MlmzooError(Exception):
