@@ -251,9 +251,7 @@ def test_a_run_that_a_callback_ended_is_over(new, checkpoint, texts):
 
 def test_a_script_with_two_runs_goes_on_in_the_second(new, texts, tmp_path):
     def script(*more):
-        np.random.seed(5)
         task = new()
-        task.preprocessor.seed = None
         fit(task, texts, TrainingCheckpoint(tmp_path / f"{len(more)}a", 1))
         fit(task, texts, TrainingCheckpoint(tmp_path / f"{len(more)}b", 1), *more)
         return task
@@ -264,6 +262,20 @@ def test_a_script_with_two_runs_goes_on_in_the_second(new, texts, tmp_path):
     with pytest.warns(TrainingWarning, match="over"):
         task = script(Dies(99))
     assert same(task, whole)
+
+
+def test_the_next_run_gets_the_seed_it_would_have_got(new, checkpoint, texts):
+    def script(seed, *callbacks):
+        task = new()
+        task.preprocessor.seed = None
+        np.random.seed(seed)
+        fit(task, texts, *callbacks)
+        return task.preprocessor.new_seed()
+
+    whole = script(5)
+    with pytest.raises(Killed):
+        script(5, Dies(2), checkpoint())
+    assert script(6, checkpoint()) == whole
 
 
 def test_a_second_run_does_not_take_the_first_one_for_its_own(new, checkpoint, texts):
