@@ -21,6 +21,7 @@ from mlmzoo.data.batching import (
     by_length,
     plan,
 )
+from mlmzoo.data.fingerprint import digest
 from mlmzoo.data.frames import Batch, frame
 from mlmzoo.data.masking import MaskingRule, draw
 from mlmzoo.data.packing import packed
@@ -114,7 +115,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self.remask = remask
         self._rows, self._lengths, self._rule, self._mode = rows, lengths, rule, mode
         self._pad_id, self._segments = pad_id, segments
-        self._initial_epoch = initial_epoch
+        self._initial_epoch, self._initial_step = initial_epoch, 0
         self.batch_size = min(batch_size, len(rows))
         self._round: tuple[int, Arrangement] = (0, self._arranged(0))
         first = self._round[1]
@@ -157,11 +158,38 @@ class MaskedBatches(keras.utils.PyDataset):
         start = number * len(self) if self.remask else 0
         return map(self.__getitem__, range(start, start + len(self)))
 
+    def begin_at(self, epoch: int, step: int = 0) -> None:
+        """Let the batch that is asked for as the first be one of a later epoch, or within one."""
+        self._initial_epoch, self._initial_step = epoch, step
+
+    def texts(self, step: int) -> tuple[np.ndarray, TokenRows]:
+        """The texts of a batch for training: their numbers, and their tokens unmasked.
+
+        Args:
+            step: Number of the batch, counted from the start of the whole run, resumed or not.
+        """
+        number, place = divmod(step, len(self))
+        indices = self._arranged(number)[place].indices
+        return indices, self._rows.take(indices)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides which batches come: plain data, the same for the same run only."""
+        return {
+            "texts": digest(self._rows),
+            "masking": repr((self._rule, self._rate.rates, self._pad_id, self._segments)),
+            "batch_size": self.batch_size,
+            "batching": [self._mode, *self.shapes],
+            "shuffle": self.shuffle,
+            "steps_per_epoch": self.steps_per_epoch,
+            "seed": self.seed,
+        }
+
     def _start(self) -> int:
         if not self.remask:
             return 0
         first = self._initial_epoch
-        return (first() if callable(first) else first) * self.steps_per_epoch
+        epoch = first() if callable(first) else first
+        return epoch * self.steps_per_epoch + self._initial_step
 
     def _arranged(self, number: int) -> Arrangement:
         """What stands where in round `number`."""
@@ -230,6 +258,7 @@ class _Rate:
         rates = [rule.rate]
         if schedule is not None:
             rates = [schedule(i / RATES) for i in range(RATES + 1)]
+        self.rates = rates
         self.highest = replace(rule, rate=max(rates))
 
     @property

@@ -20,6 +20,8 @@ from mlmzoo.data.spool import spool
 from mlmzoo.tasks.asking import logits_at_masks
 from mlmzoo.tasks.compiling import compiles_every_shape
 from mlmzoo.tasks.recipe import BATCHINGS
+from mlmzoo.tasks.training_checkpoint import checkpoint_among
+from mlmzoo.tasks.training_run import TrainingRun
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
@@ -94,15 +96,16 @@ class TextTraining(keras.Model):
 
         Raises:
             InputError: The data is of none of these forms.
+            NonFiniteLossError: On texts, the loss became NaN or infinite.
+            CheckpointError: The file of a `mlmzoo.TrainingCheckpoint` belongs to another run.
         """
         # A run that starts later reads what the whole run does: its rounds are the same.
         limit = steps_per_epoch and steps_per_epoch * epochs
         texts = self._open(x, sample_weight, limit, batch_size)
+        callbacks = self._with_head_state(callbacks)
         options: dict[str, Any] = {
             "epochs": epochs,
             "verbose": verbose,
-            "callbacks": self._with_head_state(callbacks),
-            "initial_epoch": initial_epoch,
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
@@ -121,18 +124,28 @@ class TextTraining(keras.Model):
                 sample_weight=sample_weight,
                 steps_per_epoch=steps_per_epoch,
                 validation_batch_size=validation_batch_size,
+                callbacks=callbacks,
+                initial_epoch=initial_epoch,
                 **options,
             )
         _refuse_labels(y, class_weight)
         batch_size = batch_size or texts.batch_size or BATCH_SIZE
+        checkpoint = checkpoint_among(callbacks)
+        stored = checkpoint.open() if checkpoint else None
         rows = self._rows(texts, long_texts, batching)
         if validation_split and validation_data is None:
             rows, validation_data = _split(rows, validation_split)
+        validation_data = self._validation(
+            validation_data, validation_batch_size or batch_size, batching, long_texts
+        )
+        seed = self.preprocessor.new_seed()
+        if stored and self.preprocessor.seed is None:
+            seed = stored.record.seed
         batches = self._batches(
             rows,
             batch_size,
             batching,
-            seed=self.preprocessor.new_seed(),
+            seed=seed,
             shuffle=shuffle,
             steps_per_epoch=steps_per_epoch,
             epochs=epochs,
@@ -140,15 +153,27 @@ class TextTraining(keras.Model):
             initial_epoch=lambda: getattr(self, "_initial_epoch", None) or initial_epoch,
             rate_schedule=mask_rate_schedule,
         )
-        return self._fit(
-            for_keras(batches),
-            steps_per_epoch=batches.steps_per_epoch,
-            validation_data=self._validation(
-                validation_data, validation_batch_size or batch_size, batching, long_texts
-            ),
-            shuffle=False,
-            **options,
+        run = TrainingRun(
+            self,
+            batches,
+            callbacks,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            verbose=verbose,
+            checkpoint=checkpoint,
+            stored=stored,
         )
+        data = for_keras(batches)
+        with run:
+            for stretch in run.stretches():
+                self._fit(
+                    data,
+                    validation_data=validation_data,
+                    shuffle=False,
+                    callbacks=run,
+                    **{**options, **stretch},
+                )
+        return self.history
 
     def evaluate(
         self,
