@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -69,17 +70,19 @@ def _matches(path: str) -> list[Path]:
 
 def _lines(file: Path) -> Iterator[str]:
     opener = gzip.open if file.suffix == ".gz" else open
+    number = 0
     try:
         # utf-8-sig: a byte order mark is an editor's trace, not part of the first text.
         with opener(file, "rt", encoding="utf-8-sig") as stream:
             # Not splitlines(): a form feed or U+2028 inside a line does not end the text.
-            for line in stream:
+            for number, line in enumerate(stream, start=1):  # noqa: B007 - read by the error
                 if text := line.strip():
                     yield text
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(
-            f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}). "
-            "Give UTF-8 text files, plain or gzip-compressed with a name ending in '.gz'."
+            f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}), not "
+            f"far behind line {number}. Give UTF-8 text files, plain or gzip-compressed with a "
+            "name ending in '.gz'."
         ) from error
 
 
