@@ -11,6 +11,9 @@ from pathlib import Path
 
 from mlmzoo.contract.errors import InputError
 
+LONGEST_PATH = 4096
+"""Characters of a path that systems take at most."""
+
 
 def read_lines(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Read text files, one text a line, into a list; see `stream_lines`."""
@@ -52,7 +55,7 @@ def _texts(files: list[Path], asked: list[str]) -> Iterator[str]:
 def _matches(path: str) -> list[Path]:
     expanded = os.path.expanduser(path)
     # A name that exists wins over its reading as a pattern: "notes[1].txt" is a fine file name.
-    found = [expanded] if os.path.exists(expanded) else sorted(glob.glob(expanded, recursive=True))
+    found = [expanded] if os.path.exists(expanded) else _of_pattern(expanded)
     files = [Path(name) for name in found if not os.path.isdir(name)]
     if files:
         return files
@@ -66,6 +69,13 @@ def _matches(path: str) -> list[Path]:
         f"Asked for texts from {shown!r}; no file matches. A single str is the path or glob of "
         "text files, one text a line: check it, or for one text itself give a list: [text]."
     )
+
+
+def _of_pattern(pattern: str) -> list[str]:
+    # A text that was meant to be one: to look for what it matches could take hours.
+    if len(pattern) > LONGEST_PATH or "\0" in pattern:
+        return []
+    return sorted(glob.glob(pattern, recursive=True))
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -328,7 +328,7 @@ class MaskedLMPreprocessor(Preprocessor):
             row can need where that is ``None``; the labels int32 ``(B, M)``;
             the weights float32 ``(B, M)``, 0 in unused slots. No batch axis for a single text.
         """
-        segments = x if isinstance(x, tuple) else (x,)
+        segments = x if isinstance(x, tuple) and x else (x,)
         if not all(map(symbolic, segments)):
             return self._frame(x, sample_weight)
 

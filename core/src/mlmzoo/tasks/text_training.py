@@ -125,6 +125,7 @@ class TextTraining(keras.Model):
             validation, source = self._validation(
                 validation_data, validation_batch_size, batching, long_texts
             )
+            options["validation_steps"] = _at_most(validation_steps, source)
             with own_faults(given, source):
                 return self._fit(
                     given.x,
@@ -160,6 +161,7 @@ class TextTraining(keras.Model):
         validation, source = self._validation(
             validation_data, validation_batch_size or batch_size, batching, long_texts
         )
+        options["validation_steps"] = _at_most(validation_steps, source)
         with own_faults(batches, source):
             return self._fit(
                 for_keras(batches),
@@ -221,6 +223,7 @@ class TextTraining(keras.Model):
         _refuse_labels(y, None)
         size = batch_size or texts.batch_size or BATCH_SIZE
         batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
+        options["steps"] = _at_most(steps, batches)
         return super().evaluate(for_keras(batches), **options)
 
     def predict(
@@ -458,6 +461,11 @@ def _check_counts(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             check_count(name, value)
+
+
+def _at_most(steps: int | None, batches: Any) -> int | None:
+    """So many steps, or as many as there are."""
+    return min(steps, len(batches)) if steps and isinstance(batches, MaskedBatches) else steps
 
 
 def _checked_split(share: Any) -> float:
