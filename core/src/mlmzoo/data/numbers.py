@@ -9,7 +9,7 @@ from typing import Any
 from mlmzoo.contract.errors import InputError
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
+def check_count(name: str, value: Any, least: int = 1, because: str = "") -> int:
     """The whole number that was given.
 
     ``True`` is none, though Python counts it as 1: who writes ``batch_size=True`` meant another
@@ -19,6 +19,7 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
         name: The argument it was given as.
         value: What was given.
         least: The smallest that makes sense.
+        because: What is wrong with less, for the error.
 
     Raises:
         InputError: It is no integer, or less than `least`.
@@ -28,7 +29,8 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
     except TypeError:
         count = None
     if count is None or count < least:
-        raise InputError(f"Asked for {name}={value!r}; give an integer, at least {least}.")
+        why = f": {because}" if because else ""
+        raise InputError(f"Asked for {name}={value!r}; give an integer, at least {least}{why}.")
     return count
 
 

@@ -51,8 +51,8 @@ class Preprocessor(Presettable):
     def __init__(
         self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"
     ) -> None:
-        # Less leaves no room for a token between the special tokens.
-        check_count("sequence_length", sequence_length, least=3)
+        because = "less leaves no room for a token between the special tokens"
+        check_count("sequence_length", sequence_length, 3, because)
         if truncate not in ("round_robin", "waterfall"):
             raise InputError(
                 f"truncate={truncate!r} was asked for. Give 'round_robin' or 'waterfall'."

@@ -56,8 +56,8 @@ class Task(Presettable, keras.Model):
         # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
         replaces = name == "backbone" and hasattr(self, "backbone")
         if replaces:
-            self._make_room_for(value)
             refuse_mismatch(value, self.preprocessor)
+            self._make_room_for(value)
         if name == "preprocessor":
             refuse_mismatch(self.backbone, value)
         super().__setattr__(name, value)

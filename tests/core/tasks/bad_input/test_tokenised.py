@@ -261,8 +261,14 @@ class Sequence(keras.utils.PyDataset):
 
 
 def loader(batch, bad):
-    data = pytest.importorskip("torch.utils.data")
-    return data.DataLoader(list(stream(batch, bad)), batch_size=None, collate_fn=lambda b: b)
+    torch = pytest.importorskip("torch")
+
+    def collated(parts):
+        return keras.tree.map_structure(lambda array: torch.tensor(array.copy()), parts)
+
+    return torch.utils.data.DataLoader(
+        list(stream(batch, bad)), batch_size=None, collate_fn=collated
+    )
 
 
 def tensors(batch, bad):
