@@ -61,6 +61,7 @@ def test_a_directory_is_refused(refused, many, tmp_path):
     refused(tmp_path, "found a directory", many)
 
 
+@pytest.mark.slow  # a tokenizer does not know the backend
 @row("10 MB in one line or one word", "taken")
 def test_ten_megabytes_in_one_word_are_tokenised(tokenizer):
     begin = time.monotonic()
@@ -92,6 +93,7 @@ MANY = {
 }
 
 
+@pytest.mark.slow
 @row("one letter with a million accents, a million joined emoji", "taken")
 @pytest.mark.parametrize("text", MANY)
 def test_long_runs_take_time_that_grows_with_their_length(tokenizer, text):
