@@ -26,6 +26,12 @@ from mlmzoo.tasks.tokenised_input import TokenisedInput, own_faults
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
+_STATE = (
+    "trainable_variables",
+    "non_trainable_variables",
+    "optimizer_variables",
+    "metrics_variables",
+)
 EVALUATION_SEED = 0
 """Masks of evaluation and validation are always the same, so that their numbers compare."""
 
@@ -126,7 +132,7 @@ class TextTraining(keras.Model):
                 validation_data, validation_batch_size, batching, long_texts
             )
             options["validation_steps"] = _at_most(validation_steps, source)
-            with own_faults(given, source):
+            with own_faults(self, given, source):
                 return self._fit(
                     given.x,
                     given.y,
@@ -162,7 +168,7 @@ class TextTraining(keras.Model):
             validation_data, validation_batch_size or batch_size, batching, long_texts
         )
         options["validation_steps"] = _at_most(validation_steps, source)
-        with own_faults(batches, source):
+        with own_faults(self, batches, source):
             return self._fit(
                 for_keras(batches),
                 steps_per_epoch=batches.steps_per_epoch,
@@ -216,7 +222,7 @@ class TextTraining(keras.Model):
         texts = self._open(x, sample_weight, steps, batch_size)
         if isinstance(texts, Tokenised):
             given = TokenisedInput(self, texts.x, y, sample_weight)
-            with own_faults(given):
+            with own_faults(self, given):
                 return super().evaluate(
                     given.x, given.y, batch_size, sample_weight=given.sample_weight, **options
                 )
@@ -252,7 +258,7 @@ class TextTraining(keras.Model):
         texts = self._open(x, None, steps, batch_size)
         if isinstance(texts, Tokenised):
             given = TokenisedInput(self, texts.x, training=False)
-            with own_faults(given):
+            with own_faults(self, given):
                 return super().predict(
                     given.x,
                     batch_size=batch_size,
@@ -431,6 +437,14 @@ class TextTraining(keras.Model):
             message = f"Gradients do not exist for variables {[w.path for w in unused]}"
             warnings.filterwarnings("ignore", re.escape(message))
             return super().fit(*args, **kwargs)
+
+    def _get_jax_state(self, purge_model_variables: bool = False, **wanted: bool) -> Any:
+        """What Keras takes out of the model on JAX; noted, for the first step may fail."""
+        state = super()._get_jax_state(purge_model_variables=purge_model_variables, **wanted)
+        if purge_model_variables:
+            names = [name for name in _STATE if wanted.get(name)]
+            self._jax_state = dict(zip(names, state, strict=True))
+        return state
 
     def _unused_weights(self) -> list[Any]:
         """Trainable weights of the backbone that its sequence output does not depend on."""

@@ -206,14 +206,21 @@ class _Mapped:
 
 
 @contextmanager
-def own_faults(*sources: Any) -> Iterator[None]:
-    """Raise what a source of data says went wrong, rather than what the backend says of it."""
+def own_faults(task: Any, *sources: Any) -> Iterator[None]:
+    """Raise what a source of data says went wrong, rather than what the backend says of it.
+
+    And whatever went wrong, the task keeps its weights: on JAX, Keras takes them out of the model
+    while it computes, and puts them back only where all went well (keras 3.15).
+    """
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        if hasattr(task, "jax_state_sync"):
+            task.jax_state_sync()
+            task._jax_state = None
         for source in sources:
             fault = getattr(source, "fault", None)
-            if fault is not None and fault is not error:
+            if isinstance(error, Exception) and fault not in (None, error):
                 raise fault from None
         raise
 

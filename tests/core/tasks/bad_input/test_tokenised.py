@@ -335,6 +335,16 @@ def test_what_a_stream_of_batches_raises_arrives(still, batch, kind, name):
         run(still, STREAMS[kind], name)(STREAMS[kind](batch, Torn))
 
 
+@pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_model_keeps_its_weights_whatever_happens(still, batch, name, number):
+    before = still.get_weights()
+    # Two batches are pulled before the first step, so that is the first that can fail after it.
+    with pytest.raises(Torn):
+        run(still, stream, name)(stream(batch, Torn, number))
+    np.testing.assert_equal(still.get_weights(), before)
+
+
 @pytest.mark.parametrize("kind", STREAMS)
 def test_a_stream_that_is_looked_at_gives_what_it_gave(still, batch, kind):
     x, y, weight = batch
