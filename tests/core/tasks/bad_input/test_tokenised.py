@@ -301,65 +301,62 @@ def run(task, make, name):
     return lambda given: task.predict(given, steps=steps, verbose=0)
 
 
-@row(WRONG_BATCH, "error")
-@pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
-@pytest.mark.parametrize("kind", STREAMS)
-def test_the_batch_that_is_wrong_is_named(still, batch, kind, name):
-    make = STREAMS[kind]
-    x, y, weight = batch
-    bad = {**x, "token_ids": at(x["token_ids"], (1, 1), VOCABULARY)}, y, weight
-    match = f"batch 3 of a {kind}.*found {VOCABULARY} among token_ids, at row 1, column 1"
-    with pytest.raises(InputError, match=match):
-        run(still, make, name)(make(batch, bad))
+class TestStreams:
+    """In a class, so that JAX compiles what they run once."""
 
+    @row(WRONG_BATCH, "error")
+    @pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
+    @pytest.mark.parametrize("kind", STREAMS)
+    def test_the_batch_that_is_wrong_is_named(self, still, batch, kind, name):
+        make = STREAMS[kind]
+        x, y, weight = batch
+        bad = {**x, "token_ids": at(x["token_ids"], (1, 1), VOCABULARY)}, y, weight
+        match = f"batch 3 of a {kind}.*found {VOCABULARY} among token_ids, at row 1, column 1"
+        with pytest.raises(InputError, match=match):
+            run(still, make, name)(make(batch, bad))
 
-@row(WRONG_BATCH, "error")
-@pytest.mark.parametrize("bad", [None, 3, "god", (), (1, 2, 3, 4)])
-def test_what_is_no_batch_is_named(still, batch, bad):
-    for kind in ("stream", "Sequence"):
-        with pytest.raises(InputError, match=f"batch 3 of a {kind}"):
-            run(still, STREAMS[kind], "fit")(STREAMS[kind](batch, bad))
+    @row(WRONG_BATCH, "error")
+    @pytest.mark.parametrize("bad", [None, 3, "god", (), (1, 2, 3, 4)])
+    def test_what_is_no_batch_is_named(self, still, batch, bad):
+        for kind in ("stream", "Sequence"):
+            with pytest.raises(InputError, match=f"batch 3 of a {kind}"):
+                run(still, STREAMS[kind], "fit")(STREAMS[kind](batch, bad))
 
+    @row(WRONG_BATCH, "error")
+    def test_labels_beside_a_stream_are_refused(self, still, batch):
+        with pytest.raises(InputError, match="found y or sample_weight beside it"):
+            still.fit(stream(batch, batch), batch[1], verbose=0)
 
-@row(WRONG_BATCH, "error")
-def test_labels_beside_a_stream_are_refused(still, batch):
-    with pytest.raises(InputError, match="found y or sample_weight beside it"):
-        still.fit(stream(batch, batch), batch[1], verbose=0)
+    @row("a stream that raises", "its own exception")
+    @pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
+    @pytest.mark.parametrize("kind", ["stream", "Sequence"])
+    def test_what_a_stream_of_batches_raises_arrives(self, still, batch, kind, name):
+        with pytest.raises(Torn, match=r"^torn$"):
+            run(still, STREAMS[kind], name)(STREAMS[kind](batch, Torn))
 
+    @pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
+    @pytest.mark.parametrize("number", [2, 3])
+    def test_a_model_keeps_its_weights_whatever_happens(self, still, batch, name, number):
+        before = still.get_weights()
+        # Two batches are pulled before the first step, so that is the first that can fail after it.
+        with pytest.raises(Torn):
+            run(still, stream, name)(stream(batch, Torn, number))
+        np.testing.assert_equal(still.get_weights(), before)
 
-@row("a stream that raises", "its own exception")
-@pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
-@pytest.mark.parametrize("kind", ["stream", "Sequence"])
-def test_what_a_stream_of_batches_raises_arrives(still, batch, kind, name):
-    with pytest.raises(Torn, match=r"^torn$"):
-        run(still, STREAMS[kind], name)(STREAMS[kind](batch, Torn))
+    @pytest.mark.parametrize("kind", STREAMS)
+    def test_a_stream_that_is_looked_at_gives_what_it_gave(self, still, batch, kind):
+        x, y, weight = batch
+        expected = numbers(still, x, y, weight)
+        given = STREAMS[kind](batch, batch)
+        steps = 5 if kind == "stream" else None
+        found = still.evaluate(given, steps=steps, verbose=0, return_dict=True)
+        assert found == pytest.approx(expected, abs=1e-5)
+        if kind != "stream":  # and again, in another epoch
+            history = still.fit(given, epochs=2, validation_data=given, verbose=0).history
+            assert history["val_loss"] == pytest.approx([expected["loss"]] * 2, abs=1e-5)
 
-
-@pytest.mark.parametrize("name", ["fit", "evaluate", "validation", "predict"])
-@pytest.mark.parametrize("number", [2, 3])
-def test_a_model_keeps_its_weights_whatever_happens(still, batch, name, number):
-    before = still.get_weights()
-    # Two batches are pulled before the first step, so that is the first that can fail after it.
-    with pytest.raises(Torn):
-        run(still, stream, name)(stream(batch, Torn, number))
-    np.testing.assert_equal(still.get_weights(), before)
-
-
-@pytest.mark.parametrize("kind", STREAMS)
-def test_a_stream_that_is_looked_at_gives_what_it_gave(still, batch, kind):
-    x, y, weight = batch
-    expected = numbers(still, x, y, weight)
-    given = STREAMS[kind](batch, batch)
-    steps = 5 if kind == "stream" else None
-    found = still.evaluate(given, steps=steps, verbose=0, return_dict=True)
-    assert found == pytest.approx(expected, abs=1e-5)
-    if kind != "stream":  # and again, in another epoch
-        history = still.fit(given, epochs=2, validation_data=given, verbose=0).history
-        assert history["val_loss"] == pytest.approx([expected["loss"]] * 2, abs=1e-5)
-
-
-def test_arrays_are_unchanged(calls, batch):
-    before = copy.deepcopy(batch)
-    for call in calls.values():
-        call(*batch)
-    np.testing.assert_equal(batch, before)
+    def test_arrays_are_unchanged(self, calls, batch):
+        before = copy.deepcopy(batch)
+        for call in calls.values():
+            call(*batch)
+        np.testing.assert_equal(batch, before)
