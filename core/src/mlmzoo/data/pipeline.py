@@ -24,6 +24,7 @@ from mlmzoo.data.batching import (
 from mlmzoo.data.fingerprint import digest
 from mlmzoo.data.frames import Batch, frame
 from mlmzoo.data.masking import MaskingRule, draw
+from mlmzoo.data.numbers import check_count, check_seed, check_share
 from mlmzoo.data.packing import packed
 from mlmzoo.data.rows import TokenRows
 
@@ -73,8 +74,12 @@ class MaskedBatches(keras.utils.PyDataset):
             1), instead of that of `rule`.
 
     Raises:
-        InputError: There are no texts, or a number makes no sense.
+        InputError: There are no texts, none of them has a token to mask, or a number makes no
+            sense.
     """
+
+    fault: Exception | None = None
+    """What went wrong while a batch was made: TensorFlow tells a story of its own instead."""
 
     def __init__(
         self,
@@ -99,10 +104,9 @@ class MaskedBatches(keras.utils.PyDataset):
         super().__init__()
         if not len(rows):
             raise InputError("Asked to make batches; found no texts. Give at least one.")
-        if steps_per_epoch is not None and steps_per_epoch < 1:
-            raise InputError(f"Asked for steps_per_epoch={steps_per_epoch!r}; give at least 1.")
-        if seed < 0:
-            raise InputError(f"Asked for seed={seed!r}; give an integer that is not negative.")
+        if steps_per_epoch is not None:
+            check_count("steps_per_epoch", steps_per_epoch)
+        seed = check_seed(seed)
         lengths = rows.lengths.astype(np.int32)
         if shapes is None:
             # Where nothing is compiled, a length costs nothing.
@@ -123,6 +127,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self._len = len(first)
         self.steps_per_epoch = steps_per_epoch or self._len
         self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
+        _refuse_nothing_to_mask(rows, self._rate.highest)
         self._slots = _slots(self.shapes, first, lengths, self._rate.highest) if compiled else None
         self._per_block = max(1, min(BLOCK // self.batch_size, self._rate.longest))
         self._blocks: dict[int, Future[list[Batch]]] = {}
@@ -151,7 +156,11 @@ class MaskedBatches(keras.utils.PyDataset):
                 if number not in made and (self.remask or number * self._per_block < len(self)):
                     made[number] = self._thread.submit(self._made, number)
             self._blocks = made
-        return made[block].result()[place]
+        try:
+            return made[block].result()[place]
+        except Exception as error:
+            self.fault = error
+            raise
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of one time round the data, for a training loop of one's own."""
@@ -255,9 +264,15 @@ class _Rate:
         self, rule: MaskingRule, schedule: Callable[[float], float] | None, steps: int
     ) -> None:
         self.rule, self.schedule, self.steps = rule, schedule, max(1, steps)
+        if schedule is not None and not callable(schedule):
+            raise InputError(
+                f"Asked for mask_rate_schedule={schedule!r}; give a function from the share of the "
+                "run that is done, 0 to 1, to the rate. A rate that stays is the preprocessor's "
+                "mask_selection_rate."
+            )
         rates = [rule.rate]
         if schedule is not None:
-            rates = [schedule(i / RATES) for i in range(RATES + 1)]
+            rates = [self._scheduled(i / RATES) for i in range(RATES + 1)]
         self.rates = rates
         self.highest = replace(rule, rate=max(rates))
 
@@ -270,8 +285,35 @@ class _Rate:
         if self.schedule is None:
             return self.rule
         # What the highest rate is was found on a grid, and slots are made for that.
-        rate = min(self.schedule(min(1.0, step / self.steps)), self.highest.rate)
+        rate = min(self._scheduled(min(1.0, step / self.steps)), self.highest.rate)
         return replace(self.rule, rate=rate)
+
+    def _scheduled(self, done: float) -> float:
+        assert self.schedule is not None
+        return check_share(f"mask_rate_schedule({done:.4g})", self.schedule(done))
+
+
+def _refuse_nothing_to_mask(rows: TokenRows, rule: MaskingRule) -> None:
+    """Refuse data without a token to predict: of nothing there is no loss, not even 0."""
+    special, weights = rule.is_special, rows.weights
+    for start in range(0, len(rows) if rule.rate else 0, BLOCK):
+        stop = min(start + BLOCK, len(rows))
+        offsets = rows.offsets[start : stop + 1]
+        ordinary = ~special.take(rows.ids[offsets[0] : offsets[-1]], mode="clip")
+        if weights is not None:
+            ordinary &= np.repeat(weights[start:stop] > 0, np.diff(offsets))
+        if ordinary.any():
+            return
+    if not rule.rate:
+        found = "a masking rate of 0"
+        advice = "Give a mask_selection_rate above 0."
+    elif weights is not None and not weights.any():
+        found = "that all of them have sample_weight 0"
+        advice = "Give some of them more."
+    else:
+        found = "none that can be: all are empty, special or unknown tokens"
+        advice = "Give texts of the language that the tokenizer was trained on."
+    raise InputError(f"Asked to mask tokens of {len(rows)} texts; found {found}. {advice}")
 
 
 def _slots(

@@ -11,13 +11,15 @@ import numpy as np
 from keras import ops
 
 from mlmzoo.contract.errors import InputError, NoMaskError, RandomHeadError
-from mlmzoo.data.inputs import Texts, read_texts
+from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.numbers import check_count
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, best_candidates
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.asking import logits_at_masks, mask_tokens
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.fused_adam import fuse
+from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
@@ -185,8 +187,8 @@ class MaskedLM(TextTraining, Task):
         Several masks in a text are answered independently of each other.
 
         Args:
-            texts: One text, or a list of them; a text holds the tokenizer's mask token
-                (``"[MASK]"``) at least once. A pair of texts is a tuple.
+            texts: One text, or a list of them or another form that `fit` takes; a text holds the
+                tokenizer's mask token (``"[MASK]"``) at least once. A pair of texts is a tuple.
             top_k: Number of candidates.
             batch_size: Texts computed at a time.
 
@@ -204,12 +206,16 @@ class MaskedLM(TextTraining, Task):
                 "fill_mask was asked of a model whose preprocessor is None. Set "
                 "`model.preprocessor`, or use predict() with tokenised input."
             )
-        if top_k < 1:
-            raise InputError(f"top_k={top_k} was asked for. Give the number of candidates, from 1.")
-        single = isinstance(texts, str) or _is_pair(texts)
-        given = [texts] if single else list(texts)
-        read = read_texts(given)
-        assert isinstance(read, Texts)
+        check_count("top_k", top_k)
+        check_count("batch_size", batch_size)
+        refuse_mismatch(self.backbone, self.preprocessor)
+        single = isinstance(texts, str | bytes) or _is_pair(texts)
+        read = read_texts([texts] if single else texts)
+        if isinstance(read, Tokenised):
+            raise InputError("fill_mask was given tokenised input. Give texts, or use predict().")
+        given: list[Any] = read.first
+        if read.second is not None:
+            given = list(zip(read.first, read.second, strict=True))
         rows = self.preprocessor.rows(read, specials="mask")
         self._refuse_lost_masks(given, read, rows)
         answers = self._answers(rows, top_k, batch_size)

@@ -10,6 +10,7 @@ import keras
 from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.preprocessor import Preprocessor
 from mlmzoo.tasks.presettable import Presettable
 
@@ -24,6 +25,10 @@ class Task(Presettable, keras.Model):
         backbone: The encoder. Another one of the same sizes can be set later.
         preprocessor: Turns raw input into what the model takes; ``None`` where the input is
             prepared already. Can be set later, too.
+
+    Raises:
+        InputError: The preprocessor makes what the backbone does not take: its `sequence_length`
+            is above the backbone's positions, or its tokenizer has more ids than the embedding.
     """
 
     task_name = ""
@@ -51,7 +56,10 @@ class Task(Presettable, keras.Model):
         # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
         replaces = name == "backbone" and hasattr(self, "backbone")
         if replaces:
+            refuse_mismatch(value, self.preprocessor)
             self._make_room_for(value)
+        if name == "preprocessor":
+            refuse_mismatch(self.backbone, value)
         super().__setattr__(name, value)
         if replaces and self.compiled:
             # The optimizer and the compiled steps hold the variables of the other backbone.

@@ -93,9 +93,9 @@ class TokenizerBase:
     ) -> None:
         name = type(self).__name__
         self._refuse_unknown(kwargs)
-        if sequence_length is not None and operator.index(sequence_length) < 1:
+        if sequence_length is not None and not _is_positive(sequence_length):
             raise InputError(
-                f"sequence_length={sequence_length} was asked for. Give a positive number of "
+                f"sequence_length={sequence_length!r} was asked for. Give a positive integer, in "
                 "tokens, or None to leave rows as long as they are."
             )
         self.sequence_length = sequence_length
@@ -483,3 +483,11 @@ class TokenizerBase:
 
     def _read_batch(self, texts: Any) -> list[Any]:
         return read_texts(texts)[0]
+
+
+def _is_positive(count: Any) -> bool:
+    """Whether it is an integer from 1; ``True`` is none here."""
+    try:
+        return operator.index(count) >= 1 and not isinstance(count, bool)
+    except TypeError:
+        return False
