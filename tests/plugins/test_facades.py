@@ -21,6 +21,7 @@ PUBLIC = {
     "Preset",
     "Task",
     "Tokenizer",
+    "TrainingCheckpoint",
     "__version__",
     "api_version",
     "errors",

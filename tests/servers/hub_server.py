@@ -5,7 +5,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from in_children import NOWHERE, without_pauses
 from loopback import Answer, Loopback, Request
+
+LARGE = (".h5", ".safetensors", ".bin", ".spm", ".model")
+"""Names of files that are kept in large file storage."""
 
 _PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/resolve/(?P<rest>.+)")
 
@@ -19,12 +23,18 @@ class HubServer(Loopback):
 
     What it serves is read when it is added: a directory that changes later changes nothing, and
     adding it again makes a new commit, as a push does; older commits stay.
+
+    As on the real one, the ETag of a small file is its name in git, and large files are elsewhere,
+    at a signed address, with the SHA-256 in a header.
     """
+
+    signature = "X-Amz-Signature=signed-and-secret"
 
     def __init__(self, directory_by_repository: Mapping[str, Path] | None = None):
         super().__init__()
         self._commits: dict[tuple[str, str], dict[str, bytes]] = {}
         self._revisions: dict[tuple[str, str], str] = {}
+        self._large: dict[str, bytes] = {}
         for repository, directory in (directory_by_repository or {}).items():
             self.add(repository, directory)
 
@@ -43,6 +53,8 @@ class HubServer(Loopback):
         return commit
 
     def answer(self, request: Request) -> Answer:
+        if request.path.startswith("/cdn/"):
+            return Answer(200, self._large[request.path])
         found = _PATH.fullmatch(request.path)
         if not found:
             return _error(404, None)
@@ -56,11 +68,27 @@ class HubServer(Loopback):
             return _error(404, "RevisionNotFound", "Invalid rev id")
         revision = max(fitting, key=len)
         commit = self._revisions[repository, revision]
-        body = self._commits[repository, commit].get(rest.removeprefix(revision + "/"))
+        name = rest.removeprefix(revision + "/")
+        body = self._commits[repository, commit].get(name)
         if body is None:
             return _error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit})
+        if not name.endswith(LARGE):
+            etag = hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+            return Answer(200, body, {"X-Repo-Commit": commit, "ETag": f'"{etag}"'})
         etag = hashlib.sha256(body).hexdigest()
-        return Answer(200, body, {"X-Repo-Commit": commit, "ETag": f'"{etag}"'})
+        place = f"/cdn/{etag}/{name}"
+        self._large[place] = body
+        return Answer(
+            302,
+            b"",
+            {
+                "X-Repo-Commit": commit,
+                "X-Linked-ETag": f'"{etag}"',
+                "X-Linked-Size": len(body),
+                # Another host, as far as the client can tell: it sends no token there.
+                "Location": f"http://localhost:{self._port}{place}?{self.signature}",
+            },
+        )
 
     def refusal(self, fault: str, request: Request) -> Answer:
         if fault == "gated":
@@ -70,51 +98,30 @@ class HubServer(Loopback):
         return _error(int(fault), None)
 
     def use(self, monkeypatch, cache: Path) -> None:
-        """Point huggingface_hub in this process here, with its cache at `cache`.
+        """Point mlmzoo and huggingface_hub here, with the client's cache at `cache`.
 
-        Its settings are read when it is imported, so they are patched; the pauses between its
-        attempts are left out.
+        In this process the client only looks at its cache; its settings are read when it is
+        imported, so that one is patched.
         """
         import huggingface_hub.constants as constants
-        import huggingface_hub.file_download as file_download
-        import huggingface_hub.utils._http as http
 
-        template = self.url + "/{repo_id}/resolve/{revision}/{filename}"
-        for name, value in {
-            "ENDPOINT": self.url,
-            "HUGGINGFACE_CO_URL_TEMPLATE": template,
-            "HF_HUB_CACHE": str(cache),
-            "HF_TOKEN_PATH": str(Path(cache) / "no-token"),
-            "HF_HUB_OFFLINE": False,
-            "HF_HUB_DISABLE_XET": True,
-            "HF_HUB_DISABLE_TELEMETRY": True,
-        }.items():
-            monkeypatch.setattr(constants, name, value)
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        for module in (file_download, http):
-            monkeypatch.setattr(module, "time", _NoPauses(module.time))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "MLMZOO_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in self.environment(cache).items():
+            monkeypatch.setenv(name, value)
 
     def environment(self, cache: Path) -> dict[str, str]:
         """Environment variables that point another process here."""
         return {
+            **without_pauses(),
             "HF_ENDPOINT": self.url,
-            "HF_HOME": str(cache),
+            "HF_HOME": NOWHERE,
             "HF_HUB_CACHE": str(cache),
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "MLMZOO_CACHE": str(Path(cache).with_name("mlmzoo-cache")),
         }
-
-
-class _NoPauses:
-    def __init__(self, time):
-        self._time = time
-
-    def __getattr__(self, name):
-        return getattr(self._time, name)
-
-    def sleep(self, seconds):
-        pass
 
 
 def _error(status, code, message="refused", headers=None) -> Answer:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from in_children import NOWHERE, pointed_at
 from loopback import Answer, Loopback, Request
 
 
@@ -22,6 +23,7 @@ class KaggleServer(Loopback):
 
     def __init__(self, directory_by_model: Mapping[str, Path] | None = None):
         super().__init__()
+        self.sends_hashes = True
         self._versions: dict[str, list[dict[str, bytes]]] = {}
         for model, directory in (directory_by_model or {}).items():
             self.add(model, directory)
@@ -41,11 +43,8 @@ class KaggleServer(Loopback):
             model, version, name = request.path.removeprefix("/blob/").split("!")
             body = self._versions[model][int(version) - 1][name]
             digest = base64.b64encode(hashlib.md5(body).digest()).decode()
-            return Answer(
-                200,
-                body,
-                {"Content-Type": "application/octet-stream", "x-goog-hash": f"md5={digest}"},
-            )
+            hashes = {"x-goog-hash": f"crc32c=AAAAAA==,md5={digest}"} if self.sends_hashes else {}
+            return Answer(200, body, {"Content-Type": "application/octet-stream", **hashes})
         asked = json.loads(request.body)
         framework = asked["framework"].removeprefix("MODEL_FRAMEWORK_").lower()
         model = f"{asked['ownerSlug']}/{asked['modelSlug']}/{framework}/{asked['instanceSlug']}"
@@ -67,20 +66,25 @@ class KaggleServer(Loopback):
         return _error(int(fault), "refused")
 
     def use(self, monkeypatch, cache: Path) -> None:
-        """Point kagglehub in this process here, with its cache at `cache` and no credentials.
-
-        No setting of kagglehub takes any address, so its table of addresses is patched.
-        """
-        from kagglesdk import kaggle_env
-
-        home = Path(cache) / "no-home"
+        """Point mlmzoo and kagglehub here, kagglehub's cache at `cache`, without credentials."""
         for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HOME", str(home))
-        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(home))
-        monkeypatch.setenv("KAGGLEHUB_CACHE", str(cache))
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, self.url)
+        for name in ("HF_HUB_OFFLINE", "MLMZOO_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in self.environment(cache).items():
+            monkeypatch.setenv(name, value)
+
+    def environment(self, cache: Path) -> dict[str, str]:
+        """Environment variables that point another process here.
+
+        kagglehub takes no address from anywhere, so a patch waits on the path of that process.
+        """
+        return {
+            **pointed_at(self.url),
+            "KAGGLE_CONFIG_DIR": NOWHERE,
+            "KAGGLEHUB_CACHE": str(cache),
+            "MLMZOO_CACHE": str(Path(cache).with_name("mlmzoo-cache")),
+        }
 
 
 def _json(status: int, content: dict) -> Answer:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlmzoo.tasks.saving import load_model as load_model
     from mlmzoo.tasks.task import Task as Task
     from mlmzoo.tasks.tokenizer import Tokenizer as Tokenizer
+    from mlmzoo.tasks.training_checkpoint import TrainingCheckpoint as TrainingCheckpoint
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ _PUBLIC = {
     "Preset": "mlmzoo.contract.records:Preset",
     "Task": "mlmzoo.tasks.task:Task",
     "Tokenizer": "mlmzoo.tasks.tokenizer:Tokenizer",
+    "TrainingCheckpoint": "mlmzoo.tasks.training_checkpoint:TrainingCheckpoint",
     "api_version": "mlmzoo.contract.records:API_VERSION",
     "linear_rate": "mlmzoo.data.rates:linear_rate",
     "list_plugins": "mlmzoo.plugins.current:list_plugins",
@@ -56,6 +58,7 @@ __all__ = [
     "Preset",
     "Task",
     "Tokenizer",
+    "TrainingCheckpoint",
     "__version__",
     "api_version",
     "errors",

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mlmzoo import Backbone, MaskedLM
+from mlmzoo.presets import layouts
 
 TEXT = "the quick <mask> runs here"
 
@@ -51,3 +52,47 @@ def test_a_directory_that_holds_something_is_not_written_to(mlmzoo, trained, out
     assert done.exit_code == 2
     assert "not empty" in done.stderr
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def test_a_place_that_is_taken_is_overwritten_on_request(mlmzoo, trained, out):
+    out.mkdir()
+    (out / "mine.txt").write_text("precious")
+    for layout in ("keras", "transformers"):
+        done = mlmzoo("convert", trained.preset, out, "--layout", layout, "--overwrite")
+        assert done.exit_code == 0, done.output
+        assert MaskedLM.from_preset(out).load_report.layout == layout
+    assert (out / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_where_nothing_can_be_saved_is_said_before_anything_is_loaded(mlmzoo, tmp_path, overwrite):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "inside", "/", "."):
+        done = mlmzoo("convert", "no_such_preset", place, "--layout", "keras", *overwrite)
+        assert done.exit_code == 2, done.output
+        assert "Invalid value for 'DST'" in done.stderr
+
+
+def test_weights_that_are_not_finite_are_converted_on_request_only(mlmzoo, trained, tmp_path, out):
+    task = MaskedLM.from_preset(trained.preset)
+    task.backbone.weights[0].assign(task.backbone.weights[0] * float("nan"))
+    task.save_to_preset(tmp_path / "nan", allow_non_finite=True)
+    done = mlmzoo("convert", tmp_path / "nan", out, "--layout", "keras")
+    assert done.exit_code == 1 and "NaN or infinite" in done.stderr
+    assert not out.exists()
+    done = mlmzoo("convert", tmp_path / "nan", out, "--layout", "keras", "--allow-non-finite")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_preset_without_a_head_is_converted_in_one_step(mlmzoo, trained, tmp_path, monkeypatch):
+    task = MaskedLM.from_preset(trained.preset)
+    task.backbone.save_to_preset(tmp_path / "bare")
+    task.preprocessor.save_to_preset(tmp_path / "bare")
+    written = []
+    write = layouts.write
+    monkeypatch.setattr(
+        layouts, "write", lambda *a, **how: (written.append(a[0]), write(*a, **how))
+    )
+    done = mlmzoo("convert", tmp_path / "bare", tmp_path / "out", "--layout", "keras")
+    assert done.exit_code == 0, done.output
+    assert len(written) == 1

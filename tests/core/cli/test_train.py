@@ -143,6 +143,19 @@ def test_train_prints_json_alone(mlmzoo, trained, out):
     assert len(found["epochs"]) == 1
 
 
+def test_a_place_that_is_taken_is_overwritten_on_request_only(mlmzoo, trained, out):
+    out.mkdir()
+    (out / "mine.txt").write_text("precious")
+    args = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    done = mlmzoo(*args, "--epochs", 1)
+    assert done.exit_code == 2 and "pass --overwrite" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    done = mlmzoo(*args, "--epochs", 1, "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert MaskedLM.from_preset(out).head_state == "trained"
+    assert (out / "mine.txt").read_text() == "precious"
+
+
 def test_several_files_follow_one_data_option_as_a_shell_expands_a_glob():
     from mlmzoo.cli.train import command
 
@@ -192,3 +205,69 @@ def test_a_wrong_path_is_said_before_anything_else_is_looked_for(mlmzoo, out, wh
     done = mlmzoo("train", *what, "--data", "nothing*.txt", "--out", out)
     assert done.exit_code == 1
     assert "nothing*.txt" in done.stderr
+
+
+def test_a_run_that_was_killed_goes_on_and_gives_the_same(mlmzoo, trained, out, monkeypatch):
+    """From scratch: the tokenizer is not learnt again, and the record and the preset are alike."""
+    from mlmzoo.tasks import run_state
+
+    write = run_state.write
+
+    def writes(path, model, record):
+        write(path, model, record)
+        if (record.epoch, record.step) == (1, 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_state, "write", writes)
+    args = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    args += ["--checkpoint-every", 1, "--json"]
+    kept = out.with_name("out.checkpoint")
+    done = mlmzoo(*args)
+    assert done.exit_code == 130
+    assert str(kept) in done.stderr
+    assert "--resume" in done.stderr
+    refused = mlmzoo(*args)
+    assert refused.exit_code == 2
+    assert "--resume" in refused.stderr
+    monkeypatch.undo()
+
+    from mlmzoo_toy.model import ToyTokenizer
+
+    def train(cls, texts, vocabulary_size):
+        raise AssertionError("learnt again")
+
+    monkeypatch.setattr(ToyTokenizer, "train", classmethod(train))
+    done = mlmzoo(*args, "--resume")
+    assert done.exit_code == 0, done.output
+    assert not kept.exists()
+    record = json.loads(done.stdout)
+    assert record["held_out"] == trained.record["held_out"]
+    assert [e["epoch"] for e in record["epochs"]] == [1, 2]
+    assert record["epochs"][0]["loss"] == trained.record["epochs"][0]["loss"]
+
+
+def test_to_resume_there_has_to_be_a_run(mlmzoo, trained, out):
+    done = mlmzoo("train", trained.preset, "--data", trained.data, "--out", out, "--resume")
+    assert done.exit_code == 2
+    assert "holds no run" in done.stderr
+
+
+def test_other_data_is_not_taken_for_the_run_that_is_kept(mlmzoo, trained, out, monkeypatch):
+    from mlmzoo.tasks import run_state
+
+    write = run_state.write
+
+    def writes(path, model, record):
+        write(path, model, record)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(run_state, "write", writes)
+    args = ["train", trained.preset, "--out", out, "--epochs", 1]
+    assert mlmzoo(*args, "--data", trained.data).exit_code == 143
+    monkeypatch.undo()
+    other = out.with_name("other.txt")
+    other.write_text("the old dog sleeps there\nthe brown fox runs here\n" * 3)
+    done = mlmzoo(*args, "--data", other, "--resume")
+    assert done.exit_code == 1
+    assert "texts" in done.stderr
+    assert out.with_name("out.checkpoint").exists()

@@ -23,5 +23,5 @@ def test_a_schedule_travels_to_another_process():
 
 @pytest.mark.parametrize(("start", "end"), [(15, 0.1), (0.1, -0.1), (float("nan"), 0.1)])
 def test_what_is_no_share_is_refused(start, end):
-    with pytest.raises(InputError, match=r"linear_rate\((start|end)=.*0 to 1"):
+    with pytest.raises(InputError, match=r"linear_rate\((start|end)\)=.*0 to 1"):
         mlmzoo.linear_rate(start, end)

@@ -2,8 +2,7 @@ import errno
 
 import pytest
 
-from mlmzoo.presets.sources.deadline import Stalled, while_growing
-from mlmzoo.presets.sources.hub_faults import is_local, reason, status_of
+from mlmzoo.presets.sources.hub_faults import local, local_error, reason, status_of
 
 
 @pytest.mark.parametrize(
@@ -27,33 +26,29 @@ def test_a_reason_is_short_and_holds_no_credentials(text, shown):
     assert "c2VjcmV0" not in said
 
 
+def test_a_reason_holds_no_secret_of_the_environment(monkeypatch):
+    monkeypatch.setenv("KAGGLE_KEY", "c0ffee")
+    assert reason(ValueError("the key c0ffee is refused")) == "ValueError: the key … is refused"
+
+
 def test_faults_of_this_machine_are_told_from_those_of_the_network():
-    assert is_local(OSError(errno.ENOSPC, "full"))
-    assert is_local(PermissionError(errno.EACCES, "denied"))
-    assert not is_local(ConnectionRefusedError(errno.ECONNREFUSED, "refused"))
-    assert not is_local(TimeoutError(errno.ETIMEDOUT, "timed out"))
-    assert not is_local(OSError("an HTTP library's"))
+    assert local(OSError(errno.ENOSPC, "full", "/cache/file")) == {
+        "fault": "local",
+        "reason": "OSError: [Errno 28] full: '/cache/file'",
+        "errno": errno.ENOSPC,
+        "strerror": "full",
+        "filename": "/cache/file",
+    }
+    assert local(PermissionError(errno.EACCES, "denied"))
+    assert local(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
+    assert local(TimeoutError(errno.ETIMEDOUT, "timed out")) is None
+    assert local(OSError("an HTTP library's")) is None
     assert status_of(ValueError()) is None
 
 
-def test_a_call_that_makes_progress_is_not_given_up(tmp_path):
-    import time
-
-    def slow():
-        for count in range(6):
-            time.sleep(
-                0.5
-            )  # six times that exceeds the patience; once, even on a busy machine, not
-            (tmp_path / "part").write_bytes(b"x" * (count + 1))
-        return "done"
-
-    assert while_growing(slow, tmp_path, patience=2.5) == "done"
-
-
-def test_a_call_s_own_error_comes_through(tmp_path):
-    with pytest.raises(KeyError):
-        while_growing(lambda: {}["x"], tmp_path / "not there", patience=1.0)
-    with pytest.raises(Stalled):
-        import threading
-
-        while_growing(threading.Event().wait, tmp_path, patience=0.05)
+def test_a_fault_of_this_machine_is_raised_as_what_it_is():
+    fault = local(PermissionError(errno.EACCES, "denied", "/cache/file"))
+    error = local_error(fault, "hf://org/name", "Do this.")
+    assert isinstance(error, PermissionError)
+    assert error.filename == "/cache/file"
+    assert "denied: hf://org/name could not be kept. Do this." in str(error)

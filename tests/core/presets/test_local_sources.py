@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -25,6 +26,15 @@ BAD_NAMES = [
     "C:config.json",
     "config.json\0",
     "con\nfig.json",
+    "config.json.",
+    "config.json ",
+    ". ",
+    "NUL",
+    "assets/aux.txt",
+    "Com1.safetensors",
+    "conin$",
+    "x" * 256,
+    "\ud800.json",
     None,
     b"config.json",
 ]
@@ -57,6 +67,68 @@ def test_local_files_are_found_or_surely_not_there(preset_directory):
     assert files.path("assets/tokenizer/merges.txt") is None
     assert files.path("assets/tokenizer") is None
     assert files.path("config.json/deeper") is None
+
+
+@pytest.mark.parametrize("name", ["console.json", "nullable.txt", "com.txt", "lpt10", ".hidden"])
+def test_names_that_only_look_like_devices_are_names(preset_directory, name):
+    assert LocalFiles(preset_directory).path(name) is None
+
+
+def test_links_inside_the_directory_and_to_it_are_followed(preset_directory, tmp_path):
+    (preset_directory / "weights").symlink_to("model.weights.h5")
+    (preset_directory / "more").symlink_to(preset_directory / "assets")
+    (tmp_path / "link").symlink_to(preset_directory)
+    for directory in (preset_directory, tmp_path / "link"):
+        files = LocalFiles(directory)
+        assert files.path("weights").is_file()
+        assert files.path("more/tokenizer/vocabulary.txt").is_file()
+
+
+def test_links_out_of_the_directory_are_refused_unless_a_package_has_them(
+    preset_directory, tmp_path
+):
+    (tmp_path / "secret").write_text("{}")
+    (tmp_path / "preset-2").mkdir()
+    (tmp_path / "preset-2" / "secret").write_text("{}")
+    (preset_directory / "file").symlink_to(tmp_path / "secret")
+    (preset_directory / "relative").symlink_to("../secret")
+    (preset_directory / "sibling").symlink_to(tmp_path / "preset-2" / "secret")
+    (preset_directory / "folder").symlink_to(tmp_path)
+    for name in ("file", "relative", "sibling", "folder/secret"):
+        with pytest.raises(PresetFormatError, match="outside of its directory"):
+            LocalFiles(preset_directory).path(name)
+        assert LocalFiles(preset_directory, follow_links=True).path(name).is_file()
+
+
+def test_a_snapshot_in_the_cache_of_hugging_face_is_a_directory_like_any(tmp_path):
+    repository = tmp_path / "models--org--name"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    (repository / "blobs").mkdir(parents=True)
+    (snapshot / "assets").mkdir(parents=True)
+    (repository / "blobs" / "abc").write_text("{}")
+    (repository / "secret").write_text("{}")
+    (snapshot / "config.json").symlink_to("../../blobs/abc")
+    (snapshot / "assets" / "more").symlink_to("../../../blobs/abc")
+    (snapshot / "out").symlink_to("../../secret")
+    files = LocalFiles(snapshot)
+    assert files.path("config.json").read_text() == "{}"
+    assert files.path("assets/more").is_file()
+    with pytest.raises(PresetFormatError, match="outside of its directory"):
+        files.path("out")
+    (snapshot.parent.rename(repository / "elsewhere"))
+    with pytest.raises(PresetFormatError, match="outside of its directory"):
+        LocalFiles(repository / "elsewhere" / ("0" * 40)).path("config.json")
+
+
+def test_what_is_no_file_is_refused_rather_than_waited_for(preset_directory):
+    os.mkfifo(preset_directory / "pipe")
+    (preset_directory / "loop").symlink_to("loop")
+    (preset_directory / "broken").symlink_to("nowhere")
+    (preset_directory / "device").symlink_to("/dev/zero")
+    files = LocalFiles(preset_directory)
+    for name in ("pipe", "loop", "broken", "device"):
+        with pytest.raises(PresetFormatError, match=r"no regular file|leads to no file"):
+            files.path(name)
 
 
 def test_a_directory_that_has_gone_is_not_a_missing_file(preset_directory):

@@ -14,6 +14,7 @@ from mlmzoo.contract.records import Preset
 from mlmzoo.presets.resolver import resolve
 from mlmzoo.presets.sources.builtin import mlmzoo_sources
 from mlmzoo.presets.sources.local import LocalFiles
+from mlmzoo.presets.staging import _prefix
 
 
 class OwnSource:
@@ -91,17 +92,17 @@ GOOD = [
     ("kaggle://o/m/pyTorch/v-1.5", "KaggleFiles", "kaggle://o/m/pyTorch/v-1.5", 1),
     ("package://toy_package/presets/toy", "PackageFiles", "package://toy_package/presets/toy", 1),
     ("mine://whatever it takes", "LocalFiles", "mine://whatever it takes", 1),
-    ("mine", "LocalFiles", "mine", 1),
-    ("mine/", "LocalFiles", "mine/", 1),
-    ("some/name", "LocalFiles", "some/name", 1),
-    ("./mine", "LocalFiles", "./mine", 1),
-    ("./mine/", "LocalFiles", "./mine/", 1),
-    ("./toy_base_en", "LocalFiles", "./toy_base_en", 1),
-    ("runs/../mine", "LocalFiles", "runs/../mine", 1),
-    ("~/mine", "LocalFiles", "~/mine", 1),
-    ("C:\\bert", "LocalFiles", "C:\\bert", 1),
-    (Path("mine"), "LocalFiles", "mine", 1),
-    (Path("toy_base_en"), "LocalFiles", "toy_base_en", 1),
+    ("mine", "PinnedFiles", "mine", 1),
+    ("mine/", "PinnedFiles", "mine/", 1),
+    ("some/name", "PinnedFiles", "some/name", 1),
+    ("./mine", "PinnedFiles", "./mine", 1),
+    ("./mine/", "PinnedFiles", "./mine/", 1),
+    ("./toy_base_en", "PinnedFiles", "./toy_base_en", 1),
+    ("runs/../mine", "PinnedFiles", "runs/../mine", 1),
+    ("~/mine", "PinnedFiles", "~/mine", 1),
+    ("C:\\bert", "PinnedFiles", "C:\\bert", 1),
+    (Path("mine"), "PinnedFiles", "mine", 1),
+    (Path("toy_base_en"), "PinnedFiles", "toy_base_en", 1),
 ]
 
 
@@ -112,10 +113,10 @@ def test_every_good_form_is_understood(here, asked, kind, handle, places):
     assert type(location.files[0]).__name__ == kind
     assert location.files[0].handle == handle
     assert len(location.files) == places
-    assert (location.builtin is not None) == ("toy_" in str(asked) and kind != "LocalFiles") or (
+    assert (location.builtin is not None) == ("toy_" in str(asked) and kind != "PinnedFiles") or (
         "package:" in str(asked)
     )
-    if kind == "LocalFiles" and handle != "mine://whatever it takes":
+    if kind == "PinnedFiles" and handle != "mine://whatever it takes":
         assert location.files[0].path("config.json").is_file()
 
 
@@ -252,3 +253,13 @@ def test_resolving_makes_no_request_and_imports_no_client():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("asked", ["./mine", "mine", "runs/step-5", Path("runs/step-5")], ids=str)
+def test_a_directory_that_a_killed_process_was_replacing_is_found(here, asked):
+    killed = Path(asked).parent / f"{_prefix(Path(asked))}killed"
+    killed.mkdir()
+    (killed / "lock").touch()
+    Path(asked).rename(killed / "old")
+    (files,) = resolve(asked, Registry()).files
+    assert files.path("config.json") and not killed.exists()

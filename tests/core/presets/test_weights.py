@@ -158,3 +158,49 @@ def test_an_absurd_number_of_blocks_is_refused(count):
     checkpoint = Checkpoint(backbone=(), head=(), settings=())
     with pytest.raises(PresetFormatError, match="num_layers"):
         weights.expand(checkpoint, {"num_layers": count}, "backbone")
+
+
+# Before a model is built --------------------------------------------------------------------------
+
+
+def require(rows, arrays, shapes, **kwargs):
+    weights.require(rows, Arrays(arrays), lambda: shapes, "keras", **kwargs)
+
+
+def test_a_checkpoint_that_fits_an_architecture_is_let_pass():
+    require([row()], {"theirs": np.zeros((2, 3), np.float32)}, {"ours": (2, 3)})
+
+
+def test_shapes_are_compared_before_a_model_is_built():
+    with pytest.raises(WeightsError, match=r"'theirs' has shape \(2, 3\), wanted is \(2147483647"):
+        require([row()], {"theirs": np.zeros((2, 3), np.float32)}, {"ours": (2**31 - 1, 3)})
+    with pytest.raises(WeightsError, match="stored as int64"):
+        require([row()], {"theirs": np.zeros((2, 3), np.int64)}, {"ours": (2, 3)})
+
+
+def test_an_architecture_whose_names_are_missing_is_not_even_looked_at():
+    with pytest.raises(WeightsError, match="'theirs' is missing"):
+        weights.require([row()], Arrays({}), lambda: pytest.fail("asked for shapes"), "keras")
+
+
+def test_optional_weights_that_are_missing_are_fewer_than_those_there():
+    rows = [row(), Weight("more", "more", "more", optional=True)]
+    arrays = {"theirs": np.zeros((2, 3), np.float32)}
+    require(rows, arrays, {"ours": (2, 3), "more": (6,)})
+    with pytest.raises(WeightsError, match="lack more, which are optional, and with 7 values"):
+        require(rows, arrays, {"ours": (2, 3), "more": (7,)})
+
+
+@pytest.mark.parametrize(
+    "config", [{"i": 1001, "j": 1}, {"i": -1, "j": 1}, {"i": True, "j": 1}, {"i": 40, "j": 40}]
+)
+def test_blocks_repeat_a_thousand_times_at_most(config):
+    checkpoint = Checkpoint(
+        backbone=(Weight("{i}{j}", "{i}{j}", "{i}{j}"),),
+        head=(),
+        settings=(),
+        loops={"i": "i", "j": "j"},
+    )
+    assert len(weights.expand(checkpoint, {"i": 40, "j": 25}, "backbone")) == 1000
+    with pytest.raises(PresetFormatError, match="1000"):
+        weights.expand(checkpoint, config, "backbone")

@@ -75,7 +75,7 @@ def test_more_candidates_than_tokens_are_all_tokens(trained):
 
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_fewer_than_one_candidate_is_refused(trained, top_k):
-    with pytest.raises(InputError, match=f"top_k={top_k} was asked for"):
+    with pytest.raises(InputError, match=f"Asked for top_k={top_k}"):
         trained.fill_mask(TEXTS[1], top_k=top_k)
 
 

@@ -78,12 +78,12 @@ def test_presets_come_and_go_through_the_task_layer(trained, monkeypatch, tmp_pa
     monkeypatch.setattr(
         loading, "load_tokenizer", lambda *args, **kwargs: calls.append((args, kwargs)) or trained
     )
-    monkeypatch.setattr(saving, "save_tokenizer", lambda *args: calls.append(args))
+    monkeypatch.setattr(saving, "save_tokenizer", lambda *args, **how: calls.append((*args, how)))
     assert BertTokenizer.from_preset("bert_base_en", lowercase=True) is trained
     trained.save_to_preset(tmp_path)
     trained.save_to_preset(tmp_path, layout="transformers")
     assert calls == [
         ((BertTokenizer, "bert_base_en"), {"lowercase": True}),
-        (trained, tmp_path, "keras"),
-        (trained, tmp_path, "transformers"),
+        (trained, tmp_path, "keras", {"overwrite": False}),
+        (trained, tmp_path, "transformers", {"overwrite": False}),
     ]

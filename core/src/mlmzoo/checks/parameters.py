@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import keras
+import math
+from functools import partial
 
 from mlmzoo.contract.errors import PluginError
 from mlmzoo.contract.records import Family
-from mlmzoo.kit.layers import skip_initialization
+from mlmzoo.kit.shapes import variable_shapes
 from mlmzoo.plugins import registry
-
-
-def count_parameters(backbone: type, settings: Mapping[str, Any]) -> int:
-    """Number of parameters a backbone would have, holding none of them.
-
-    Args:
-        backbone: The class.
-        settings: Its constructor arguments.
-    """
-
-    def count() -> int:
-        scope = keras.StatelessScope(initialize_variables=False)
-        with skip_initialization(), scope:
-            return int(backbone(**settings).count_params())
-
-    # Keras keeps a list, one a thread, of variables that have no values yet, and gives them values
-    # at the next occasion. With this thread its list goes.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(count).result()
 
 
 def parameter_counts(family: Family) -> str:
@@ -47,7 +25,8 @@ def parameter_counts(family: Family) -> str:
     for name, preset in presets.items():
         key = json.dumps(preset.backbone, sort_keys=True)
         if key not in counted:
-            counted[key] = count_parameters(backbone, preset.backbone)
+            shapes = variable_shapes(partial(backbone, **preset.backbone))
+            counted[key] = sum(math.prod(shape) for shape in shapes.values())
         if counted[key] != preset.parameters:
             faults.append(f"{name} says {preset.parameters:,} and has {counted[key]:,}")
     if faults:

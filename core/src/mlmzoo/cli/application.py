@@ -19,7 +19,7 @@ HELP = """Masked language models for Keras 3.
 
 \b
 Exit codes: 0 done; 1 an error, said in one message; 2 wrong usage;
-3 a bug in mlmzoo or a plugin; 130 interrupted.
+3 a bug in mlmzoo or a plugin; 130 interrupted; 143 terminated.
 """
 
 
@@ -87,13 +87,14 @@ def _tell(error: Exception) -> int:
 
 def _show_our_warnings() -> None:
     """Our own warnings as one line each, once; those of libraries only with --debug."""
-    from mlmzoo.contract.errors import PluginWarning, PresetWarning
+    from mlmzoo.contract.errors import PluginWarning, PresetWarning, TrainingWarning
 
     said: set[str] = set()
 
     def show(message: Any, category: Any, *where: Any, **kwargs: Any) -> None:
         text = str(message)
-        if issubclass(category, PluginWarning | PresetWarning) or options.debugging():
+        ours = PluginWarning | PresetWarning | TrainingWarning
+        if issubclass(category, ours) or options.debugging():
             if text not in said:
                 click.echo(f"note: {text}", err=True)
             said.add(text)

@@ -23,20 +23,25 @@ from mlmzoo.cli import options
     show_default=True,
     help="What the weights are stored in.",
 )
+@options.overwrite
+@click.option("--allow-non-finite", is_flag=True, help="Also where weights are NaN or infinite.")
 @options.backend
 @options.debug
-def command(src: str, dst: str, layout: str, dtype: str) -> None:
+def command(
+    src: str, dst: str, layout: str, dtype: str, overwrite: bool, allow_non_finite: bool
+) -> None:
     """Rewrite the preset SRC (name, handle or directory) in another layout, in directory DST."""
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console
+    from mlmzoo.tasks.saving import save_task
 
     task = MaskedLM.from_preset(src)
-    if task.head_state == "random":
-        # Written down, random values would look like a trained head to other libraries.
-        task.backbone.save_to_preset(dst, layout=layout, dtype=dtype)
-        task.preprocessor.save_to_preset(dst, layout=layout)
-    else:
-        task.save_to_preset(dst, layout=layout, dtype=dtype)
+    # A head that was never trained stays out: other libraries would take it for a trained one.
+    head = task.head_state != "random"
+    # The place was checked: without --overwrite it is a new one.
+    save_task(
+        task, dst, layout, dtype, head, overwrite=overwrite, allow_non_finite=allow_non_finite
+    )
     screen = console()
     screen.print(f"{src} ({task.load_report.layout} layout, from {task.load_report.source})")
     screen.print(f"is now in {dst} ({layout} layout, {dtype}).")

@@ -83,9 +83,38 @@ debug = _option(
 as_json = _option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
+overwrite = _option(
+    "--overwrite",
+    is_flag=True,
+    is_eager=True,  # `new_directory` asks for it
+    help="Save where something is already. A preset there is replaced, what else is there stays.",
+)
+
+
 def new_directory(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Callback of an option that names a directory to write: refuses one that holds something."""
-    return make_directory(value)
+    """Callback of an option that names where to save: a place that can be written to.
+
+    Said now, and not after an hour of training.
+    """
+    from mlmzoo.contract.errors import SavingError
+    from mlmzoo.presets.layouts.place import check_place
+
+    if not ctx.params.get("overwrite", False):
+        _refuse_taken(os.path.expanduser(value), value, ", or pass --overwrite")
+    try:
+        check_place(value, overwrite=True)
+    except SavingError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _refuse_taken(path: str, value: str, otherwise: str = "") -> None:
+    if os.path.isdir(path) and os.listdir(path):
+        raise click.BadParameter(
+            f"{value!r} is there and is not empty. Name a new directory{otherwise}."
+        )
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise click.BadParameter(f"{value!r} is a file. Name a new directory{otherwise}.")
 
 
 def make_directory(value: str) -> str:
@@ -95,11 +124,7 @@ def make_directory(value: str) -> str:
         click.BadParameter: It holds something, is a file, or cannot be written to.
     """
     path = os.path.expanduser(value)
-    if os.path.isdir(path) and os.listdir(path):
-        raise click.BadParameter(f"{value!r} is there and is not empty. Name a new directory.")
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise click.BadParameter(f"{value!r} is a file. Name a new directory.")
-    # Now, and not after an hour of training.
+    _refuse_taken(path, value)
     os.makedirs(path, exist_ok=True)
     if not os.access(path, os.W_OK):
         raise click.BadParameter(f"{value!r} cannot be written to. Name another directory.")

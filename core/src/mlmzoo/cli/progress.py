@@ -28,6 +28,7 @@ class ProgressBar(keras.callbacks.Callback):
             transient=True,
         )
         self._bar: Any = None
+        self._before = 0
 
     def log(self, epoch: Epoch) -> None:
         """Print an epoch's line above the bar."""
@@ -38,11 +39,15 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar = self._progress.add_task("training", total=total)
         self._progress.start()
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._before = epoch * (self.params["steps"] or 0)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         logs = logs or {}
         shown = [("loss", logs.get("loss"), ".3f"), ("accuracy", logs.get(ACCURACY), ".1%")]
         text = ", ".join(f"{name} {float(v):{form}}" for name, v, form in shown if v is not None)
-        self._progress.update(self._bar, advance=1, description=text)
+        # Not one more than before: a run that goes on begins in the middle.
+        self._progress.update(self._bar, completed=self._before + batch + 1, description=text)
 
     def on_train_end(self, logs: Any = None) -> None:
         self.stop()

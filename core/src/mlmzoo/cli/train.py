@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from mlmzoo.cli import options
 from mlmzoo.cli.many_files import ManyFiles
+from mlmzoo.cli.unfinished import Unfinished
 from mlmzoo.tasks.recipe import BATCHINGS, DECAYS
 
 share = click.FloatRange(min=0, max=1, max_open=True)
@@ -35,6 +37,15 @@ PREPROCESSING = {
 """Option -> argument of `mlmzoo.MaskedLMPreprocessor`."""
 
 
+def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A new directory, or with --resume the one that the run was for."""
+    resume = ctx.params.get("resume", False)
+    Unfinished(value).check(resume)
+    if resume:
+        return os.path.expanduser(value)
+    return options.new_directory(ctx, parameter, value)
+
+
 @click.command("train", cls=ManyFiles)
 @click.argument("preset", required=False)
 @click.option("--from-scratch", "recipe", metavar="CONFIG", help="TOML recipe of a new model.")
@@ -45,9 +56,7 @@ PREPROCESSING = {
     metavar="FILE...",
     help="Text files or globs, one text a line; .gz too. Takes all up to the next option.",
 )
-@click.option(
-    "--out", required=True, metavar="DIR", callback=options.new_directory, help="A new directory."
-)
+@click.option("--out", required=True, metavar="DIR", callback=_out, help="A new directory.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Times round the data.  [default: 3]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Texts a batch.  [default: 32]")
 @click.option(
@@ -104,7 +113,23 @@ PREPROCESSING = {
     help="Share of the texts to judge by, not to train on.  [default: 0.1]",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is random.  [default: 0]")
+@click.option(
+    "--checkpoint-every",
+    "every",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    metavar="STEPS",
+    help="Keep the run in OUT.checkpoint, until it is over, every so many steps.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    is_eager=True,  # what --out may be depends on it
+    help="Go on with a run that was interrupted; the other options as they were.",
+)
 @click.option("--layout", type=click.Choice(["keras", "transformers"]), help="Of what is written.")
+@options.overwrite
 @options.as_json
 @options.backend
 @options.debug
@@ -114,7 +139,10 @@ def command(
     data: tuple[str, ...],
     out: str,
     as_json: bool,
+    every: int,
+    resume: bool,  # `_out` has looked at it
     layout: str | None,
+    overwrite: bool,
     **settings: Any,
 ) -> None:
     """Adapt PRESET to text files, or train a model from nothing as a recipe says.
@@ -122,6 +150,9 @@ def command(
     A share of the texts is held out; loss and accuracy on it, before and after, are shown at the
     end beside those of a unigram baseline, about the same masked tokens. With --from-scratch the
     options override the recipe's [training].
+
+    A run that is interrupted, by Ctrl-C, SIGTERM or worse, is kept in DIR.checkpoint, and the
+    same command with --resume goes on with it.
     """
     if (preset is None) == (recipe is None):
         raise click.UsageError("Give either PRESET or --from-scratch CONFIG, and only one.")
@@ -134,9 +165,9 @@ def command(
             raise click.UsageError(
                 "--layout is for PRESET; what --from-scratch writes, `mlmzoo convert` rewrites."
             )
-        _from_scratch(recipe, data, out, as_json, training, preprocessing)
+        _from_scratch(recipe, data, out, as_json, training, preprocessing, every)
     else:
-        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras")
+        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras", every)
 
 
 def _adapt(
@@ -147,6 +178,7 @@ def _adapt(
     given: dict[str, Any],
     preprocessing: dict[str, Any],
     layout: str,
+    every: int,
 ) -> None:
     from mlmzoo.data.text_files import read_lines
 
@@ -164,12 +196,15 @@ def _adapt(
     set_seed(training.seed)
     policy: dict[str, Any] = {"dtype": training.dtype} if "dtype" in given else {}
     task = MaskedLM.from_preset(preset, **preprocessing, **policy)
-    bar = ProgressBar()
-    try:
-        result = adapt(task, texts, training, on_epoch=bar.log, callbacks=[bar])
-    finally:
-        bar.stop()
-    task.save_to_preset(out, layout=layout)
+    bar, run = ProgressBar(), Unfinished(out)
+    with run.until_the_end():
+        try:
+            callbacks = [bar, run.callback(every)]
+            result = adapt(task, texts, training, on_epoch=bar.log, callbacks=callbacks)
+        finally:
+            bar.stop()
+        # --out was checked before; what is there by now is ours.
+        task.save_to_preset(out, layout=layout, overwrite=True)
     if as_json:
         print_json({"preset": preset, "directory": out, **result.to_dict()})
         return
@@ -184,6 +219,7 @@ def _from_scratch(
     as_json: bool,
     given: dict[str, Any],
     preprocessing: dict[str, Any],
+    every: int,
 ) -> None:
     from dataclasses import replace
 
@@ -201,11 +237,15 @@ def _from_scratch(
     from mlmzoo.cli.scores import print_record
     from mlmzoo.tasks.pretraining import train_from_scratch
 
-    bar = ProgressBar()
-    try:
-        record = train_from_scratch(recipe, data, out, on_epoch=bar.log, callbacks=[bar])
-    finally:
-        bar.stop()
+    bar, run = ProgressBar(), Unfinished(out)
+    with run.until_the_end():
+        try:
+            callbacks = [bar, run.callback(every)]
+            record = train_from_scratch(
+                recipe, data, out, overwrite=True, on_epoch=bar.log, callbacks=callbacks
+            )
+        finally:
+            bar.stop()
     if as_json:
         print_json({"directory": out, **record})
         return

@@ -3,6 +3,13 @@
 A message says what was asked, what was found and what to do, in that order.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class MlmzooError(Exception):
     """Base of all errors raised on purpose by mlmzoo."""
@@ -66,11 +73,15 @@ class UnsupportedSettingError(MlmzooError, ValueError):
 
 
 class WeightsError(MlmzooError, ValueError):
-    """Weights are missing or of another shape than the architecture asks for."""
+    """Weights are missing, of another shape than the architecture asks for, or not finite."""
 
 
 class FamilyMismatchError(MlmzooError, ValueError):
     """A preset of one family was given to a class of another."""
+
+
+class SavingError(MlmzooError, OSError):
+    """A preset could not be saved, or not in that place; what was there is untouched."""
 
 
 class PresetWarning(UserWarning):
@@ -94,3 +105,41 @@ class NoMaskError(MlmzooError, ValueError):
 
 class QuantizedModelError(MlmzooError, ValueError):
     """A quantised model was to be saved in a layout that cannot hold it."""
+
+
+# Training ----------------------------------------------------------------------------------------
+
+
+class CheckpointError(MlmzooError, ValueError):
+    """A checkpoint of a training run is damaged, or belongs to another run."""
+
+
+class NonFiniteLossError(MlmzooError, FloatingPointError):
+    """Training came to a loss, or to weights, that are no numbers.
+
+    Attributes:
+        epoch: Counted from 0.
+        step: Batch of the epoch, counted from 0.
+        texts: Numbers of the texts in that batch, counted from 0 in the data of ``fit``; with
+            ``long_texts="split"``, of their pieces.
+        token_ids: The tokens of each, as they were before masking.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        epoch: int = 0,
+        step: int = 0,
+        texts: Sequence[int] = (),
+        token_ids: Sequence[Sequence[int]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.step = step
+        self.texts = texts
+        self.token_ids = token_ids
+
+
+class TrainingWarning(UserWarning):
+    """A training run goes on, or was over already, in a way the user should know of."""

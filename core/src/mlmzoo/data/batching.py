@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.data.numbers import check_count
 
 MODES = ("length", "packed", "fixed")
 MULTIPLE = 8
@@ -244,5 +245,4 @@ def index_type(count: int) -> np.dtype:
 
 def check_batch_size(batch_size: int) -> None:
     """Raise `InputError` where no batch can have this size."""
-    if batch_size < 1:
-        raise InputError(f"Asked for batch_size={batch_size!r}; give at least 1.")
+    check_count("batch_size", batch_size)

@@ -25,6 +25,7 @@ from mlmzoo.data.streams import (
 )
 from mlmzoo.data.strings import FORMS, columns, from_array, from_list, not_a_text, plain, shown
 from mlmzoo.data.text_files import stream_lines
+from mlmzoo.data.tokenised import check_weights
 
 __all__ = ["FORMS", "TextStream", "Texts", "Tokenised", "open_texts", "read_texts"]
 
@@ -126,6 +127,11 @@ def _open(x: Any, limit: Limit) -> Texts | TextStream | Tokenised:
             "Asked to read texts from a DataFrame; found a table. Give one column: "
             f"data[{TEXT_COLUMN!r}], or two for pairs: (data['first'], data['second'])."
         )
+    if isinstance(x, set | frozenset):
+        raise InputError(
+            f"Asked to read texts from a {type(x).__name__}, which has no order of its own, so no "
+            "run could be repeated. Give a list: sorted(texts)."
+        )
     x = plain(x)
     if isinstance(x, np.ndarray):
         return Texts(*from_array(x))
@@ -177,12 +183,7 @@ def _weights(sample_weight: Any, count: int) -> np.ndarray:
             f"Asked to weight {count} texts; found sample_weight of shape {weights.shape}. "
             f"Give one number a text, shape ({count},)."
         )
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if wrong.size:
-        raise InputError(
-            f"Asked to weight texts; found sample_weight {weights[wrong[0]]} at index {wrong[0]}. "
-            "Give finite numbers that are not negative."
-        )
+    check_weights(weights, "texts")
     return weights
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.data.numbers import check_count, check_share
 from mlmzoo.data.random_bits import random_bits, share_of, stream_key
 from mlmzoo.data.rows import TokenRows, offsets_of
 from mlmzoo.data.strategies import (
@@ -70,35 +71,24 @@ class MaskingRule:
                 f"Asked for masking={self.strategy!r}; known are "
                 f"{', '.join(map(repr, STRATEGIES))}."
             )
-        for name in ("longest_word", "longest_span"):
-            if getattr(self, name) < 1:
-                raise InputError(f"Asked for {name}={getattr(self, name)!r}; give at least 1.")
-        if not 0 < self.span_end_rate <= 1:
+        check_count("longest_word", self.longest_word)
+        check_count("longest_span", self.longest_span)
+        if not check_share("span_end_rate", self.span_end_rate):
             raise InputError(
                 f"Asked for span_end_rate={self.span_end_rate!r}; a span must end some time. Give "
                 "a number above 0, up to 1 for spans of one word."
             )
-        rates = {
-            "mask_selection_rate": self.rate,
-            "mask_token_rate": self.mask_token_rate,
-            "random_token_rate": self.random_token_rate,
-        }
-        for name, value in rates.items():
-            if not 0 <= value <= 1:  # NaN fails here too
-                raise InputError(
-                    f"Asked for {name}={value!r}; a rate is a share. Give a number from 0 to 1."
-                )
+        check_share("mask_selection_rate", self.rate)
+        check_share("mask_token_rate", self.mask_token_rate)
+        check_share("random_token_rate", self.random_token_rate)
         if self.mask_token_rate + self.random_token_rate > 1 + 1e-9:
             raise InputError(
                 f"Asked for mask_token_rate={self.mask_token_rate!r} and "
                 f"random_token_rate={self.random_token_rate!r}; together they are more than 1. "
                 "They share out the chosen tokens (the rest stay as they are): lower one."
             )
-        if self.limit_per_row is not None and self.limit_per_row < 1:
-            raise InputError(
-                f"Asked for mask_selection_length={self.limit_per_row!r}; give at least 1, or "
-                "None for no limit. For no masks give mask_selection_rate=0."
-            )
+        if self.limit_per_row is not None:
+            check_count("mask_selection_length", self.limit_per_row)
         for special in (self.mask_id, *self.special_ids):
             if not 0 <= special < self.vocabulary_size:
                 raise InputError(

@@ -21,8 +21,10 @@ from mlmzoo.data.batching import (
     by_length,
     plan,
 )
+from mlmzoo.data.fingerprint import digest
 from mlmzoo.data.frames import Batch, frame
 from mlmzoo.data.masking import MaskingRule, draw
+from mlmzoo.data.numbers import check_count, check_seed, check_share
 from mlmzoo.data.packing import packed
 from mlmzoo.data.rows import TokenRows
 
@@ -72,8 +74,12 @@ class MaskedBatches(keras.utils.PyDataset):
             1), instead of that of `rule`.
 
     Raises:
-        InputError: There are no texts, or a number makes no sense.
+        InputError: There are no texts, none of them has a token to mask, or a number makes no
+            sense.
     """
+
+    fault: Exception | None = None
+    """What went wrong while a batch was made: TensorFlow tells a story of its own instead."""
 
     def __init__(
         self,
@@ -98,10 +104,9 @@ class MaskedBatches(keras.utils.PyDataset):
         super().__init__()
         if not len(rows):
             raise InputError("Asked to make batches; found no texts. Give at least one.")
-        if steps_per_epoch is not None and steps_per_epoch < 1:
-            raise InputError(f"Asked for steps_per_epoch={steps_per_epoch!r}; give at least 1.")
-        if seed < 0:
-            raise InputError(f"Asked for seed={seed!r}; give an integer that is not negative.")
+        if steps_per_epoch is not None:
+            check_count("steps_per_epoch", steps_per_epoch)
+        seed = check_seed(seed)
         lengths = rows.lengths.astype(np.int32)
         if shapes is None:
             # Where nothing is compiled, a length costs nothing.
@@ -114,7 +119,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self.remask = remask
         self._rows, self._lengths, self._rule, self._mode = rows, lengths, rule, mode
         self._pad_id, self._segments = pad_id, segments
-        self._initial_epoch = initial_epoch
+        self._initial_epoch, self._initial_step = initial_epoch, 0
         self.batch_size = min(batch_size, len(rows))
         self._round: tuple[int, Arrangement] = (0, self._arranged(0))
         first = self._round[1]
@@ -122,6 +127,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self._len = len(first)
         self.steps_per_epoch = steps_per_epoch or self._len
         self._rate = _Rate(rule, rate_schedule, self.steps_per_epoch * epochs)
+        _refuse_nothing_to_mask(rows, self._rate.highest)
         self._slots = _slots(self.shapes, first, lengths, self._rate.highest) if compiled else None
         self._per_block = max(1, min(BLOCK // self.batch_size, self._rate.longest))
         self._blocks: dict[int, Future[list[Batch]]] = {}
@@ -150,18 +156,49 @@ class MaskedBatches(keras.utils.PyDataset):
                 if number not in made and (self.remask or number * self._per_block < len(self)):
                     made[number] = self._thread.submit(self._made, number)
             self._blocks = made
-        return made[block].result()[place]
+        try:
+            return made[block].result()[place]
+        except Exception as error:
+            self.fault = error
+            raise
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:
         """The batches of one time round the data, for a training loop of one's own."""
         start = number * len(self) if self.remask else 0
         return map(self.__getitem__, range(start, start + len(self)))
 
+    def begin_at(self, epoch: int, step: int = 0) -> None:
+        """Let the batch that is asked for as the first be one of a later epoch, or within one."""
+        self._initial_epoch, self._initial_step = epoch, step
+
+    def texts(self, step: int) -> tuple[np.ndarray, TokenRows]:
+        """The texts of a batch for training: their numbers, and their tokens unmasked.
+
+        Args:
+            step: Number of the batch, counted from the start of the whole run, resumed or not.
+        """
+        number, place = divmod(step, len(self))
+        indices = self._arranged(number)[place].indices
+        return indices, self._rows.take(indices)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides which batches come: plain data, the same for the same run only."""
+        return {
+            "texts": digest(self._rows),
+            "masking": repr((self._rule, self._rate.rates, self._pad_id, self._segments)),
+            "batch_size": self.batch_size,
+            "batching": [self._mode, *self.shapes],
+            "shuffle": self.shuffle,
+            "steps_per_epoch": self.steps_per_epoch,
+            "seed": self.seed,
+        }
+
     def _start(self) -> int:
         if not self.remask:
             return 0
         first = self._initial_epoch
-        return (first() if callable(first) else first) * self.steps_per_epoch
+        epoch = first() if callable(first) else first
+        return epoch * self.steps_per_epoch + self._initial_step
 
     def _arranged(self, number: int) -> Arrangement:
         """What stands where in round `number`."""
@@ -227,9 +264,16 @@ class _Rate:
         self, rule: MaskingRule, schedule: Callable[[float], float] | None, steps: int
     ) -> None:
         self.rule, self.schedule, self.steps = rule, schedule, max(1, steps)
+        if schedule is not None and not callable(schedule):
+            raise InputError(
+                f"Asked for mask_rate_schedule={schedule!r}; give a function from the share of the "
+                "run that is done, 0 to 1, to the rate. A rate that stays is the preprocessor's "
+                "mask_selection_rate."
+            )
         rates = [rule.rate]
         if schedule is not None:
-            rates = [schedule(i / RATES) for i in range(RATES + 1)]
+            rates = [self._scheduled(i / RATES) for i in range(RATES + 1)]
+        self.rates = rates
         self.highest = replace(rule, rate=max(rates))
 
     @property
@@ -241,8 +285,35 @@ class _Rate:
         if self.schedule is None:
             return self.rule
         # What the highest rate is was found on a grid, and slots are made for that.
-        rate = min(self.schedule(min(1.0, step / self.steps)), self.highest.rate)
+        rate = min(self._scheduled(min(1.0, step / self.steps)), self.highest.rate)
         return replace(self.rule, rate=rate)
+
+    def _scheduled(self, done: float) -> float:
+        assert self.schedule is not None
+        return check_share(f"mask_rate_schedule({done:.4g})", self.schedule(done))
+
+
+def _refuse_nothing_to_mask(rows: TokenRows, rule: MaskingRule) -> None:
+    """Refuse data without a token to predict: of nothing there is no loss, not even 0."""
+    special, weights = rule.is_special, rows.weights
+    for start in range(0, len(rows) if rule.rate else 0, BLOCK):
+        stop = min(start + BLOCK, len(rows))
+        offsets = rows.offsets[start : stop + 1]
+        ordinary = ~special.take(rows.ids[offsets[0] : offsets[-1]], mode="clip")
+        if weights is not None:
+            ordinary &= np.repeat(weights[start:stop] > 0, np.diff(offsets))
+        if ordinary.any():
+            return
+    if not rule.rate:
+        found = "a masking rate of 0"
+        advice = "Give a mask_selection_rate above 0."
+    elif weights is not None and not weights.any():
+        found = "that all of them have sample_weight 0"
+        advice = "Give some of them more."
+    else:
+        found = "none that can be: all are empty, special or unknown tokens"
+        advice = "Give texts of the language that the tokenizer was trained on."
+    raise InputError(f"Asked to mask tokens of {len(rows)} texts; found {found}. {advice}")
 
 
 def _slots(

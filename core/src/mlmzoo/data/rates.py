@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mlmzoo.contract.errors import InputError
+from mlmzoo.data.numbers import check_share
 
 RateSchedule: TypeAlias = Callable[[float], float]
 """From the share of the run that is done, 0 to 1, to the share of tokens to mask, 0 to 1.
@@ -51,10 +51,6 @@ def linear_rate(start: float, end: float) -> LinearRate:
         >>> rate(0.0), round(rate(0.5), 3), rate(1.0)
         (0.25, 0.2, 0.15)
     """
-    for name, rate in (("start", start), ("end", end)):
-        if not 0 <= rate <= 1:  # NaN fails here too
-            raise InputError(
-                f"Asked for linear_rate({name}={rate!r}); a rate is a share. Give a number from 0 "
-                "to 1."
-            )
-    return LinearRate(start, end)
+    return LinearRate(
+        check_share("linear_rate(start)", start), check_share("linear_rate(end)", end)
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
 
-Segmenter: TypeAlias = Callable[[str], Sequence[str]]
+Segmenter: TypeAlias = Callable[[str], Iterable[str]]
 """From a text to its words, which in a row are the text again, whitespace aside."""
 
 
@@ -48,10 +48,12 @@ def word_starts(text: str, segmenter: Segmenter, spans: Sequence[tuple[int, int]
 
 def _words(text: str, segmenter: Segmenter) -> list[str]:
     """The segmenter's words without whitespace."""
-    words = segmenter(text)
-    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+    given = segmenter(text)
+    listed = isinstance(given, Iterable) and not isinstance(given, str)
+    words = list(given) if listed else []
+    if not listed or not all(isinstance(word, str) for word in words):
         raise InputError(
-            f"The segmenter was asked for the words of {_shown(text)}; it gave {_shown(words)}. It "
+            f"The segmenter was asked for the words of {_shown(text)}; it gave {_shown(given)}. It "
             "must give a list of strings."
         )
     words = [visible for word in words if (visible := "".join(word.split()))]

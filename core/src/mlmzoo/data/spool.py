@@ -30,15 +30,20 @@ def spool(chunks: Iterable[Any], rows_of: Callable[[Any], TokenRows]) -> TokenRo
     """
     ids, segments, words = _Column(np.int32), _Column(np.int8), _Column(np.bool_)
     lengths, weights = _Column(np.int32), _Column(np.float32)
-    for chunk in chunks:
-        rows = rows_of(chunk)
-        ids.append(rows.ids)
-        segments.append(rows.segments)
-        lengths.append(np.diff(rows.offsets))
-        if rows.words is not None:
-            words.append(rows.words)
-        if rows.weights is not None:
-            weights.append(rows.weights)
+    try:
+        for chunk in chunks:
+            rows = rows_of(chunk)
+            ids.append(rows.ids)
+            segments.append(rows.segments)
+            lengths.append(np.diff(rows.offsets))
+            if rows.words is not None:
+                words.append(rows.words)
+            if rows.weights is not None:
+                weights.append(rows.weights)
+    except BaseException:  # of a stream's own, perhaps
+        for column in (ids, segments, words, lengths, weights):
+            column.close()
+        raise
     return TokenRows(
         ids.array(),
         _offsets(lengths.array()),
@@ -76,6 +81,11 @@ class _Column:
         with self._file:  # what is mapped stays until nobody holds it
             self._file.flush()
             return np.memmap(self._file, self.dtype, mode="r", shape=(self.size,))
+
+    def close(self) -> None:
+        """Let go of the file, and of what is in it."""
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, values: np.ndarray) -> None:
         self._file.write(np.ascontiguousarray(values, self.dtype).data)

@@ -198,7 +198,8 @@ def _element(element: Any, index: int, collated: bool) -> tuple[list[str], list[
 
 
 def _is_tokenised(element: Any) -> bool:
-    head = element[0] if isinstance(element, tuple) and element else element
+    # A DataLoader makes a list of a tuple.
+    head = element[0] if isinstance(element, tuple | list) and element else element
     return isinstance(head, Mapping) and TEXT_COLUMN not in head
 
 

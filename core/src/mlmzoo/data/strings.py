@@ -64,10 +64,25 @@ def columns(parts: Sequence[Any], what: str) -> tuple[list[str], list[str]]:
 
 
 def strings(values: list[Any], what: str) -> list[str]:
-    """The values as str; bytes are decoded from UTF-8."""
-    if set(map(type, values)) <= {str}:
-        return values
-    return [_string(value, index, what) for index, value in enumerate(values)]
+    """The values as str; bytes are decoded from UTF-8, and surrogates are refused."""
+    if not set(map(type, values)) <= {str}:
+        values = [_string(value, index, what) for index, value in enumerate(values)]
+    for index, text in enumerate(values):
+        if not text.isascii():
+            _refuse_surrogates(text, index, what)
+    return values
+
+
+def _refuse_surrogates(text: str, index: int, what: str) -> None:
+    """Refuse what is half a character: it comes of bytes read in the wrong encoding."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"Asked to read texts from {what}; found {shown(text)} at index {index}, which is not "
+            f"valid Unicode ({error.reason} at character {error.start}). Read it again as UTF-8, "
+            "or clean it: text.encode('utf-8', 'replace').decode()."
+        ) from error
 
 
 def _string(value: Any, index: int, what: str) -> str:

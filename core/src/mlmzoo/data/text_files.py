@@ -5,10 +5,14 @@ from __future__ import annotations
 import glob
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlmzoo.contract.errors import InputError
+
+LONGEST_PATH = 4096
+"""Characters of a path that systems take at most."""
 
 
 def read_lines(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -51,7 +55,7 @@ def _texts(files: list[Path], asked: list[str]) -> Iterator[str]:
 def _matches(path: str) -> list[Path]:
     expanded = os.path.expanduser(path)
     # A name that exists wins over its reading as a pattern: "notes[1].txt" is a fine file name.
-    found = [expanded] if os.path.exists(expanded) else sorted(glob.glob(expanded, recursive=True))
+    found = [expanded] if os.path.exists(expanded) else _of_pattern(expanded)
     files = [Path(name) for name in found if not os.path.isdir(name)]
     if files:
         return files
@@ -67,19 +71,28 @@ def _matches(path: str) -> list[Path]:
     )
 
 
+def _of_pattern(pattern: str) -> list[str]:
+    # A text that was meant to be one: to look for what it matches could take hours.
+    if len(pattern) > LONGEST_PATH or "\0" in pattern:
+        return []
+    return sorted(glob.glob(pattern, recursive=True))
+
+
 def _lines(file: Path) -> Iterator[str]:
     opener = gzip.open if file.suffix == ".gz" else open
+    number = 0
     try:
         # utf-8-sig: a byte order mark is an editor's trace, not part of the first text.
         with opener(file, "rt", encoding="utf-8-sig") as stream:
             # Not splitlines(): a form feed or U+2028 inside a line does not end the text.
-            for line in stream:
+            for number, line in enumerate(stream, start=1):  # noqa: B007 - read by the error
                 if text := line.strip():
                     yield text
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(
-            f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}). "
-            "Give UTF-8 text files, plain or gzip-compressed with a name ending in '.gz'."
+            f"Asked for texts from {str(file)!r}; found bytes that cannot be read ({error}), not "
+            f"far behind line {number}. Give UTF-8 text files, plain or gzip-compressed with a "
+            "name ending in '.gz'."
         ) from error
 
 

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlmzoo.contract.errors import PresetMissingError
+from mlmzoo.contract.errors import PresetFormatError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
+from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.tensors import Tensors
 
 HeadState = Literal["trained", "unknown", "random"]
@@ -65,7 +66,7 @@ class Contents:
     @cached_property
     def has_head(self) -> bool:
         """Whether the files hold a masked-LM head to load. Looks into the weight files."""
-        tensors = None if self.refused_head else self.opener("head")
+        tensors = None if self.refused_head else self._opened("head")
         if tensors is None:
             return False
         with tensors:
@@ -91,7 +92,7 @@ class Contents:
         """
         if part == "head":
             self.verify_head()
-        tensors = self.opener(part)
+        tensors = self._opened(part)
         if tensors is None:
             raise PresetMissingError(
                 f"{self.files.handle} holds no weights of the {part}. Pass `load_weights=False` "
@@ -99,17 +100,35 @@ class Contents:
             )
         return tensors
 
-    def require_weights(self, part: str) -> None:
-        """See that there are weights for every variable of a part, before one is allocated.
+    def _opened(self, part: str) -> Tensors | None:
+        tensors = self.opener(part)
+        if tensors is not None and isinstance(self.files, PinnedFiles):
+            try:
+                self.files.require_same()  # not replaced between its name and its opening either
+            except PresetFormatError:
+                tensors.close()
+                raise
+        return tensors
+
+    def require_weights(
+        self, part: str, shapes: Callable[[], Mapping[str, tuple[int, ...]]]
+    ) -> None:
+        """See that the weights of a part fit an architecture, before a variable is allocated.
+
+        Args:
+            part: ``"backbone"`` or ``"head"``.
+            shapes: Gives our path -> shape of the architecture's variables.
 
         Raises:
-            WeightsError: A tensor is missing: another family's checkpoint, or another size.
+            WeightsError: A tensor is missing or of another shape: another family's checkpoint, or
+                another size.
             PresetMissingError: The preset has no such weights.
             PresetFormatError: The weight files are malformed.
         """
+        rows = weights.expand(self.checkpoint, self.backbone, part)
+        heads = self.backbone.get(self.checkpoint.heads)
         with self.open_weights(part) as tensors:
-            rows = weights.expand(self.checkpoint, self.backbone, part)
-            weights.require(rows, tensors, self.layout)
+            weights.require(rows, tensors, shapes, self.layout, heads)
 
     def load(self, part: str, targets: Mapping[str, weights.Target]) -> weights.Outcome:
         """Load ``"backbone"`` or ``"head"`` into variables.

@@ -30,7 +30,8 @@ from mlmzoo.contract.errors import (
 )
 from mlmzoo.contract.protocols import Files, Source
 from mlmzoo.contract.records import Preset
-from mlmzoo.presets.sources.local import LocalFiles
+from mlmzoo.presets.sources.pinned import PinnedFiles
+from mlmzoo.presets.staging import recover
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HALF_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{0,2}(?=[^/])(.*)")
@@ -215,7 +216,7 @@ def _bare_word(name: str, registry: Names) -> Location:
 
 
 def _relative(preset: str, registry: Names) -> Location:
-    if os.path.exists(preset):
+    if _holds_preset(Path(preset)) or os.path.exists(preset):
         return _directory(preset, registry)
     name = preset.strip("/\\")
     if preset[-1] in "/\\" and registry.find_preset(name) is not None:
@@ -236,7 +237,7 @@ def _relative(preset: str, registry: Names) -> Location:
 def _directory(asked: str, registry: Names) -> Location:
     path = Path(os.path.expanduser(asked))
     if _holds_preset(path):
-        return Location(asked, None, (LocalFiles(path, asked),))
+        return Location(asked, None, (PinnedFiles(path, asked),))
     if path.is_dir():
         _no_preset_in(asked, path)
     if path.exists():
@@ -271,6 +272,7 @@ def _no_preset_in(asked: str, path: Path) -> NoReturn:
 
 
 def _holds_preset(path: Path) -> bool:
+    recover(path)
     try:
         return (path / _CONFIG).is_file()
     except OSError as error:

@@ -1,77 +1,25 @@
-"""Configuration values: read from JSON, checked, and translated by a family's table."""
+"""Configuration values: checked, and translated by a family's table."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlmzoo.contract.errors import PresetFormatError, PresetMissingError, UnsupportedSettingError
-from mlmzoo.contract.protocols import Files
+from mlmzoo.contract.errors import PresetFormatError, UnsupportedSettingError
 from mlmzoo.contract.records import Checkpoint, Setting
-
-CONFIG_BYTES = 16 * 2**20
-"""Largest JSON file read here; the configs of real presets have a few kilobytes."""
 
 SIZE_LIMIT = 2**31 - 1
 """Largest dimension: what tensor libraries index with 32 bits."""
+
+NAME_LENGTH = 200
+"""Longest name of a class or an activation."""
 
 OWN_KEY = "mlmzoo"
 """Top-level key of our own in a config of either layout; both other libraries ignore it."""
 
 OWN_FORMAT = 1
 """Version of what stands under `OWN_KEY`."""
-
-
-def read_json(files: Files, name: str) -> dict[str, Any] | None:
-    """A JSON object among a preset's files, or ``None`` where there is no such file.
-
-    Args:
-        files: The preset.
-        name: File name.
-
-    Raises:
-        PresetFormatError: It is too large, no JSON, or no object.
-    """
-    path = files.path(name)
-    if path is None:
-        return None
-    size = path.stat().st_size
-    if size > CONFIG_BYTES:
-        raise PresetFormatError(
-            f"{name} of {files.handle} has {size} bytes; a config has at most {CONFIG_BYTES}. "
-            "Check that the preset is what you think it is."
-        )
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise PresetFormatError(
-            f"{name} of {files.handle} was to be JSON, and is not: {error}. "
-            "The file is damaged; fetch or write it again."
-        ) from error
-    if not isinstance(value, dict):
-        raise PresetFormatError(
-            f"{name} of {files.handle} was to be a JSON object, and is a {type(value).__name__}. "
-            "Check that the preset is what you think it is."
-        )
-    return value
-
-
-def require_json(files: Files, name: str) -> dict[str, Any]:
-    """A JSON object that must be there.
-
-    Raises:
-        PresetMissingError: There is no such file.
-        PresetFormatError: It is too large, no JSON, or no object.
-    """
-    value = read_json(files, name)
-    if value is None:
-        raise PresetMissingError(
-            f"{files.handle} holds no {name}, so it is no preset. Check the handle; a preset is a "
-            "directory with config.json and weights in it."
-        )
-    return value
 
 
 def own_entries(config: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
@@ -151,7 +99,10 @@ def _check_value(name: str, value: Any, kind: str, where: str) -> None:
         ),
         "rate": ("a number from 0 up to 1", number and 0 <= value < 1),
         "epsilon": ("a positive number", number and 0 < value < 1),
-        "name": ("a name", isinstance(value, str)),
+        "name": (
+            f"a name of up to {NAME_LENGTH} characters",
+            isinstance(value, str) and len(value) <= NAME_LENGTH,
+        ),
     }[kind]
     if not good:
         raise PresetFormatError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -43,7 +43,7 @@ BLOCKS_READ_WHOLE = 4
 WHOLE_BYTES = 64 * 2**20
 """A transposed tensor up to this size is read whole; its rows lie scattered in the file."""
 
-REPEATS_LIMIT = 10_000
+REPEATS = 1000
 """More repeated blocks than this in a config are an error, not a model."""
 
 SHOWN = 5
@@ -95,12 +95,18 @@ def expand(checkpoint: Checkpoint, config: Mapping[str, Any], part: str) -> list
     repeats = []
     for argument in checkpoint.loops.values():
         count = config.get(argument)
-        if type(count) is not int or not 0 <= count <= REPEATS_LIMIT:
+        if type(count) is not int or not 0 <= count <= REPEATS:
             raise PresetFormatError(
-                f"The config's {argument!r} must be a whole number up to {REPEATS_LIMIT}, "
-                f"and is {count!r}. Correct the preset's config.json."
+                f"The config's {argument!r} must be a whole number up to {REPEATS}, "
+                f"and is {count!r:.100}. Correct the preset's config.json."
             )
         repeats.append(range(count))
+    if (blocks_wanted := math.prod(map(len, repeats))) > REPEATS:
+        raise PresetFormatError(
+            f"The config's {' and '.join(map(repr, checkpoint.loops.values()))} ask for "
+            f"{blocks_wanted} blocks; a model has at most {REPEATS}. Correct the preset's "
+            "config.json."
+        )
     blocks = [
         dict(zip(checkpoint.loops, indices, strict=True)) | {"_": f"_{n}" if n else ""}
         for n, indices in enumerate(itertools.product(*repeats))
@@ -184,20 +190,39 @@ def _folded(row: Weight, layout: str) -> str:
     return row.folded if layout == "transformers" else ""
 
 
-def require(rows: Iterable[Weight], tensors: Tensors, layout: str) -> None:
-    """See that a checkpoint names every variable, before a model is built for it.
+def require(
+    rows: Sequence[Weight],
+    tensors: Tensors,
+    shapes: Callable[[], Mapping[str, Sequence[int]]],
+    layout: str,
+    heads: int | None = None,
+) -> None:
+    """See that a checkpoint fits an architecture, before a model is built for it.
 
     Args:
         rows: Rows of the table, expanded.
         tensors: The checkpoint, under the table's names.
+        shapes: Gives our path -> shape of the architecture's variables. Called when no name is
+            missing.
         layout: ``"keras"`` or ``"transformers"``.
+        heads: Number of attention heads; stored heads are checked against it.
 
     Raises:
-        WeightsError: A tensor is missing.
+        WeightsError: As `load`.
     """
     names = tensors.names()
     stored = {row.ours: stored_name(row, layout) for row in rows if not row.optional}
     _refuse([path for path, name in stored.items() if name not in names], [], stored, names)
+    wanted = shapes()
+    plan, missing = _plan(rows, tensors, wanted, layout, heads)
+    present = sum(math.prod(wanted[row.ours]) for row, _ in plan)
+    afresh = sum(math.prod(wanted[path]) for path in missing)
+    if afresh > present:
+        raise WeightsError(
+            f"The weights lack {', '.join(missing[:SHOWN])}, which are optional, and with "
+            f"{afresh} values more than the {present} that are there. Check that the config "
+            "belongs to the checkpoint."
+        )
 
 
 def load(
@@ -223,40 +248,51 @@ def load(
             and the table name different variables.
     """
     rows = list(rows)
+    shapes = {path: target.shape for path, target in targets.items()}
+    plan, missing = _plan(rows, tensors, shapes, layout, heads)
+    for row, name in plan:
+        target = targets[row.ours]
+        for start, block in _blocks(row, name, tensors, tuple(target.shape), layout):
+            target.assign(start, np.ascontiguousarray(block, dtype=np.float32))
+    known = {stored_name(row, layout) for row in rows} | {_folded(row, layout) for row in rows}
+    return Outcome(
+        loaded=tuple(row.ours for row, _ in plan),
+        missing=tuple(missing),
+        unexpected=tuple(sorted(tensors.names() - known)),
+    )
+
+
+def _plan(
+    rows: Sequence[Weight],
+    tensors: Tensors,
+    shapes: Mapping[str, Sequence[int]],
+    layout: str,
+    heads: int | None,
+) -> tuple[list[tuple[Weight, str]], list[str]]:
+    """What to read for which row, and the optional rows that are missing; or one error."""
     names = tensors.names()
     plan: list[tuple[Weight, str]] = []
     missing: list[str] = []
     absent: list[str] = []
     wrong: list[str] = []
-    known: set[str] = set()
     for row in rows:
         name = stored_name(row, layout)
         folded = _folded(row, layout)
-        known |= {name, folded}
-        if row.ours not in targets:
+        if row.ours not in shapes:
             if not row.optional:
                 wrong.append(f"{row.ours} is in the family's table and not in the model")
         elif name not in names:
             (missing if row.optional else absent).append(row.ours)
         elif folded and folded not in names:
             wrong.append(f"{row.ours}: {folded!r}, to be added to it, is missing")
-        elif fault := _mismatch(row, tensors, targets[row.ours].shape, layout, heads):
+        elif fault := _mismatch(row, tensors, shapes[row.ours], layout, heads):
             wrong.append(fault)
         else:
             plan.append((row, name))
-    untold = sorted(set(targets) - {row.ours for row in rows})
+    untold = sorted(set(shapes) - {row.ours for row in rows})
     wrong.extend(f"{path} is in the model and not in the family's table" for path in untold)
     _refuse(absent, wrong, {row.ours: stored_name(row, layout) for row in rows}, names)
-
-    for row, name in plan:
-        target = targets[row.ours]
-        for start, block in _blocks(row, name, tensors, tuple(target.shape), layout):
-            target.assign(start, np.ascontiguousarray(block, dtype=np.float32))
-    return Outcome(
-        loaded=tuple(row.ours for row, _ in plan),
-        missing=tuple(missing),
-        unexpected=tuple(sorted(names - known)),
-    )
+    return plan, missing
 
 
 def _mismatch(

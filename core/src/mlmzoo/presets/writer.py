@@ -5,12 +5,12 @@ Keras' own serializer imports TensorFlow where it is installed, whatever the bac
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
+import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,36 +44,10 @@ class Entry:
     value: Callable[[], np.ndarray]
 
 
-@contextlib.contextmanager
-def staged(directory: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
-    """A temporary directory whose files move into `directory` when the block ends without error.
-
-    So a failure while writing leaves an older preset in that place as it was.
-
-    Args:
-        directory: Where to; made if it is not there.
-        stale: Files to remove there unless they were written anew.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    # Inside the directory: moving must not cross file systems.
-    staging = Path(tempfile.mkdtemp(prefix=".mlmzoo-", dir=directory))
-    try:
-        yield staging
-        written = sorted(path for path in staging.rglob("*") if path.is_file())
-        for path in written:
-            target = directory / path.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-        for name in set(stale) - {path.relative_to(staging).as_posix() for path in written}:
-            (directory / name).unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object; numpy scalars become numbers."""
     text = json.dumps(value, indent=4, ensure_ascii=False, allow_nan=False, default=_plain)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def write_hdf5(
@@ -89,17 +63,28 @@ def write_hdf5(
         entries: Its tensors.
         dtype: What to store them as.
         scalars: Further datasets, stored as they are.
+
+    Raises:
+        OSError: It cannot be written, for instance because the disk is full.
     """
-    with h5py.File(path, "w") as file:
-        for entry in entries:
-            value = _cast(entry, dtype)
-            if dtype == "bfloat16":
-                # HDF5 has no such type; Keras stores opaque bytes and says so beside them.
-                file.create_dataset(entry.name, data=value.view("V2")).attrs["dtype"] = dtype
-            else:
-                file.create_dataset(entry.name, data=value)
-        for name, scalar in (scalars or {}).items():
-            file.create_dataset(name, data=scalar)
+    entries = list(entries)
+    _require_space(path, sum(_size(entry, dtype) for entry in entries), len(entries))
+    try:
+        with h5py.File(path, "w") as file:
+            for entry in entries:
+                value = _cast(entry, dtype)
+                if dtype == "bfloat16":
+                    # HDF5 has no such type; Keras stores opaque bytes and says so beside them.
+                    file.create_dataset(entry.name, data=value.view("V2")).attrs["dtype"] = dtype
+                else:
+                    file.create_dataset(entry.name, data=value)
+            for name, scalar in (scalars or {}).items():
+                file.create_dataset(name, data=scalar)
+    except RuntimeError as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
 
 
 def write_safetensors(path: Path, entries: Iterable[Entry], dtype: str = "float32") -> None:
@@ -111,12 +96,12 @@ def write_safetensors(path: Path, entries: Iterable[Entry], dtype: str = "float3
         dtype: What to store them as.
     """
     entries = list(entries)
-    kind, label = _dtype(dtype)
+    label = _dtype(dtype)[1]
     # transformers asks for this entry before it reads a file.
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for entry in entries:
-        begin, end = end, end + int(np.prod(entry.shape, dtype=np.int64)) * kind.itemsize
+        begin, end = end, end + _size(entry, dtype)
         shape = list(entry.shape)
         header[entry.name] = {"dtype": label, "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -126,6 +111,18 @@ def write_safetensors(path: Path, entries: Iterable[Entry], dtype: str = "float3
         file.write(text)
         for entry in entries:
             file.write(_cast(entry, dtype).reshape(-1).view(np.uint8).data)
+
+
+def _require_space(path: Path, size: int, tensors: int) -> None:
+    """Fail before HDF5 does: where the disk fills up, it cannot even close its file."""
+    disk = shutil.disk_usage(path.parent)
+    # About what HDF5 needs to tell where a tensor is. A total of 0: a file system that cannot tell.
+    if disk.total and disk.free < size + 4096 * tensors:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _size(entry: Entry, dtype: str) -> int:
+    return int(np.prod(entry.shape, dtype=np.int64)) * _dtype(dtype)[0].itemsize
 
 
 def _dtype(dtype: str) -> tuple[np.dtype, str]:

@@ -29,7 +29,7 @@ def answer_texts(texts: Any, answer: Callable[[Texts], Any]) -> Any:
     Raises:
         InputError: `texts` is of another form, empty, or tokenised already.
     """
-    if isinstance(texts, str) or is_pair(texts):
+    if isinstance(texts, str | bytes) or is_pair(texts):
         return answer(_open([texts]).__next__())[0]
     answered = chain.from_iterable(map(answer, _open(texts)))
     return list(answered) if isinstance(plain(texts), list | tuple | np.ndarray) else answered

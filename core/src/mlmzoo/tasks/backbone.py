@@ -87,16 +87,31 @@ class Backbone(Presettable, keras.Model):
         return loading.load_backbone(cls, preset, load_weights, **kwargs)
 
     def save_to_preset(
-        self, directory: str | os.PathLike[str], layout: str = "keras", dtype: str = "float32"
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        dtype: str = "float32",
+        *,
+        overwrite: bool = False,
+        allow_non_finite: bool = False,
     ) -> None:
-        """Write the backbone as a preset.
+        """Write the backbone as a preset; a tokenizer and a preprocessor there stay.
 
         Args:
             directory: Where to; made if it is not there.
             layout: ``"keras"`` (KerasHub's format) or ``"transformers"``.
             dtype: What the weights are stored in: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+            allow_non_finite: Whether weights may be NaN or infinite.
+
+        Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
+            WeightsError: A weight is not finite, or too large for `dtype`.
         """
-        saving.save_backbone(self, directory, layout, dtype)
+        how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}
+        saving.save_backbone(self, directory, layout, dtype, **how)
 
     def enable_lora(self, rank: int, target_layer_names: tuple[str, ...] | None = None) -> None:
         """Freeze the backbone and train low-rank updates instead (Hu et al., 2021).

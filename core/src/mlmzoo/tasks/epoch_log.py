@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -70,6 +70,16 @@ class EpochLog(keras.callbacks.Callback):
     def best(self) -> Epoch | None:
         """The epoch that was saved last."""
         return next((epoch for epoch in reversed(self.epochs) if epoch.saved), None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a `mlmzoo.TrainingCheckpoint` keeps of it: plain data."""
+        seconds = time.monotonic() - self._begin
+        return {"epochs": [asdict(epoch) for epoch in self.epochs], "seconds": seconds}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self._begin = time.monotonic() - state["seconds"]
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._begin = time.monotonic()

@@ -12,6 +12,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.masking import draw
+from mlmzoo.data.numbers import check_count, check_seed
 from mlmzoo.data.pipeline import MASKS
 from mlmzoo.inference.resampling import interval_of_mean
 from mlmzoo.tasks.asking import judge
@@ -89,12 +90,9 @@ def evaluate_texts(
         RandomHeadError: The head was never trained.
         InputError: There are no texts, or none that fits the sequence length.
     """
-    task._refuse_to_answer("evaluate_texts")
-    if seed < 0 or sample < 1:
-        raise InputError(
-            f"seed={seed} and sample={sample} were asked for. Give a seed from 0 and a sample of "
-            "at least one text."
-        )
+    task._refuse_to_answer("evaluate_texts", batch_size)
+    check_seed(seed)
+    check_count("sample", sample)
     read = read_texts(list(texts))
     assert isinstance(read, Texts)
     rows = task.preprocessor.rows(read)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.data.numbers import check_count
 from mlmzoo.data.rows import TokenRows, offsets_of
 from mlmzoo.inference.completing import ORDERS, Beam, CompletedText, Completion, Fill, Hypothesis
 from mlmzoo.tasks.answering import Text, shorten
@@ -84,8 +85,7 @@ def complete_rows(
 
 
 def _checked(beam: int, order: str, num_tokens: Any) -> tuple[int, int]:
-    if beam < 1:
-        raise InputError(f"beam={beam} was asked for. Give the number of completions, from 1.")
+    check_count("beam", beam)
     if order not in ORDERS:
         raise InputError(
             f"order={order!r} was asked for. Give one of {', '.join(map(repr, ORDERS))}."

@@ -18,18 +18,23 @@ from mlmzoo.contract.errors import (
     HubAccessError,
     HubUnavailableError,
     InputError,
+    MlmzooError,
     PresetFormatError,
     PresetMissingError,
     PresetWarning,
 )
 from mlmzoo.contract.records import Family, Preset
 from mlmzoo.kit.layers import fresh_values, skip_initialization
+from mlmzoo.kit.shapes import variable_shapes
 from mlmzoo.kit.variables import VariableTarget
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import Contents
 from mlmzoo.presets.report import LoadReport
 from mlmzoo.presets.resolver import Location, resolve
+
+BYTES_OF_A_VALUE = 2
+"""In half precision, the least a model is made with."""
 
 
 @dataclass
@@ -189,11 +194,51 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     arguments = {**opened.backbone, **_take(kwargs, known)}
     _refuse_leftovers(kwargs, opened.asked, known)
     if not load_weights:
-        return kind(**arguments)
+        _refuse_beyond_memory(kind, arguments, opened)
+        return _make(kind, arguments, opened)
     assert opened.contents is not None
-    opened.contents.require_weights("backbone")
+    opened.contents.require_weights(
+        "backbone", lambda: variable_shapes(lambda: _make(kind, arguments, opened))
+    )
     with skip_initialization():
         return kind(**arguments)
+
+
+def _refuse_beyond_memory(kind: type, arguments: Mapping[str, Any], opened: Opened) -> None:
+    """Raise where a model without weights would not fit into the machine.
+
+    There are no files to compare it with, and for some sizes a backend ends the process.
+    """
+    shapes = variable_shapes(lambda: _make(kind, arguments, opened))
+    values = sum(math.prod(shape) for shape in shapes.values())
+    if values * BYTES_OF_A_VALUE > memory_bytes():
+        raise PresetFormatError(
+            f"{opened.asked!r} ({opened.handle}) describes a model of {values:,} values, more than "
+            f"this machine's memory of {memory_bytes() / 2**30:.0f} GiB can hold even in half "
+            "precision. Check the sizes in the config, or those you passed."
+        )
+
+
+def memory_bytes() -> int:
+    """This machine's memory; a terabyte where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 2**40
+
+
+def _make(kind: type, arguments: Mapping[str, Any], opened: Opened) -> Any:
+    """An object whose arguments come from a preset, and may be such as its class cannot take."""
+    try:
+        return kind(**arguments)
+    except (MlmzooError, AssertionError):
+        raise
+    except Exception as error:  # each backend has its own for what it cannot do
+        raise PresetFormatError(
+            f"A {kind.__name__} was to be made as {opened.asked!r} ({opened.handle}) says, which "
+            f"failed: {type(error).__name__}: {str(error)[:500]}. Correct the config, or the "
+            "arguments you passed."
+        ) from error
 
 
 def load_tokenizer(cls: type, preset: Any, **kwargs: Any) -> Any:
@@ -231,7 +276,7 @@ def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> An
     arguments = {**({"sequence_length": longest} if longest else {}), **written}
     arguments.update(_take(kwargs, known))
     _refuse_leftovers(kwargs, opened.asked, known | tokenizer_arguments)
-    return kind(tokenizer=tokenizer, **arguments)
+    return _make(kind, {"tokenizer": tokenizer, **arguments}, opened)
 
 
 def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -> Any:
@@ -270,15 +315,16 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
         rows = {**opened.backbone, **for_backbone}.get("vocabulary_size", math.inf)
         _refuse_too_few_rows(opened, preprocessor.tokenizer.vocabulary_size(), rows)
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
+    for_task |= {"backbone": backbone, "preprocessor": preprocessor}
     if not load_weights:
-        return kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        return _make(kind, for_task, opened)
     if not kind.head_in_presets:
-        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        task = _make(kind, for_task, opened)
         outcome = _load_weights(opened, backbone.weights, "backbone")
         task.load_report = _report(opened, [outcome], head_state=None)
         return task
     with skip_initialization():
-        task = kind(backbone=backbone, preprocessor=preprocessor, **for_task)
+        task = _make(kind, for_task, opened)
     _load_task_weights(opened, task)
     return task
 

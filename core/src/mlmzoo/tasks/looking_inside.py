@@ -56,7 +56,7 @@ class LookingInside:
             >>> masked_lm.embed(["Jesus wept.", "In the beginning"]).shape
             (2, 128)
         """
-        self._need_preprocessor("embed")
+        self._need_preprocessor("embed", batch_size)
         if pooling not in POOLINGS:
             raise InputError(
                 f"pooling={pooling!r} was asked for. Give one of {', '.join(map(repr, POOLINGS))}."
@@ -163,7 +163,7 @@ class LookingInside:
             made[1][names] = keras.Model(self.backbone.input, outputs)
         return made[1][names]
 
-    def _need_preprocessor(self, what: str) -> None:
+    def _need_preprocessor(self, what: str, batch_size: int = 1) -> None:
         raise NotImplementedError
 
 

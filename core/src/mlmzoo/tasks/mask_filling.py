@@ -12,6 +12,7 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError, NoMaskError
 from mlmzoo.data.inputs import Texts
+from mlmzoo.data.numbers import check_count
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, Phrase, best_candidates
 from mlmzoo.tasks.answering import Text, answer_texts, given, shorten
@@ -67,9 +68,8 @@ class MaskFilling:
             >>> answer.masks[0].candidates[0].text
             'the LORD'
         """
-        self._refuse_to_answer("fill_mask")
-        if top_k < 1:
-            raise InputError(f"top_k={top_k} was asked for. Give the number of candidates, from 1.")
+        self._refuse_to_answer("fill_mask", batch_size)
+        check_count("top_k", top_k)
         if candidates is not None:
             candidates = _checked(candidates)
 
@@ -122,7 +122,7 @@ class MaskFilling:
             >>> completed.completions[0].text
             'And the lord spake unto Moses.'
         """
-        self._refuse_to_answer("complete")
+        self._refuse_to_answer("complete", batch_size)
 
         def answer(some: Texts) -> list[Any]:
             rows, places = self._rows_with_masks(some)
@@ -261,7 +261,7 @@ class MaskFilling:
             spelled_as = tuple(map(tokenizer.id_to_token, ids))
             yield Phrase(candidate, spelled_as, ids, float(sums[number]))
 
-    def _refuse_to_answer(self, what: str) -> None:
+    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
         raise NotImplementedError
 
 

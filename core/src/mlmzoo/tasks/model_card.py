@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmzoo.presets.atomic import replacing
 from mlmzoo.tasks.recipe import Recipe
 
 RECORD_FILE = "training.json"
@@ -35,8 +36,11 @@ def write_model_card(
         record = json.loads((place / RECORD_FILE).read_text("utf-8"))
     if prose is not None:
         record = {**record, "recipe": {**record["recipe"], "card": dict(prose)}}
-    (place / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    (place / CARD_FILE).write_text(model_card(record), "utf-8")
+    # Made before either is written: a record that makes no card replaces nothing.
+    texts = {RECORD_FILE: json.dumps(record, indent=2) + "\n", CARD_FILE: model_card(record)}
+    for name, text in texts.items():
+        with replacing(place / name) as staging:
+            staging.write_text(text, "utf-8", newline="\n")
 
 
 def model_card(record: Mapping[str, Any]) -> str:

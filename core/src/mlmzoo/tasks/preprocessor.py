@@ -22,6 +22,7 @@ from mlmzoo.data.masking import (
     Masks,
     draw,
 )
+from mlmzoo.data.numbers import check_count, check_seed
 from mlmzoo.data.rows import TokenRows, pack, pieces
 from mlmzoo.data.segments import Segmenter, word_starts
 from mlmzoo.kit.tokenizers.texts import symbolic
@@ -50,11 +51,8 @@ class Preprocessor(Presettable):
     def __init__(
         self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"
     ) -> None:
-        if sequence_length < 3:
-            raise InputError(
-                f"sequence_length={sequence_length} was asked for, which leaves no room for a "
-                "token between the special tokens. Give at least 3."
-            )
+        because = "less leaves no room for a token between the special tokens"
+        check_count("sequence_length", sequence_length, 3, because)
         if truncate not in ("round_robin", "waterfall"):
             raise InputError(
                 f"truncate={truncate!r} was asked for. Give 'round_robin' or 'waterfall'."
@@ -155,8 +153,8 @@ class Preprocessor(Presettable):
         """Tokenise and pad, nothing masked: what a backbone takes, for a task of one's own.
 
         Args:
-            texts: ``B`` texts or pairs, in any form that `mlmzoo.MaskedLM.fit` takes; a single
-                str is one text.
+            texts: ``B`` texts or pairs, in any form that `mlmzoo.MaskedLM.fit` takes; but a single
+                str is one text, and a tuple of two is one pair.
 
         Returns:
             ``token_ids``, ``padding_mask`` and, in families with segments, ``segment_ids``, int32
@@ -166,7 +164,7 @@ class Preprocessor(Presettable):
         Raises:
             InputError: `texts` is of another form.
         """
-        rows = self.rows(_read([texts] if isinstance(texts, str) else texts))
+        rows = self.rows(_read(_as_batch(texts)))
         none = np.zeros(0, np.int32)
         inputs, _, _ = frame(
             rows,
@@ -189,9 +187,26 @@ class Preprocessor(Presettable):
         """
         return loading.load_preprocessor(cls, preset, **kwargs)
 
-    def save_to_preset(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
-        """Write the preprocessor and its tokenizer into a preset directory."""
-        saving.save_preprocessor(self, directory, layout)
+    def save_to_preset(
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the preprocessor and its tokenizer into a preset directory; a model there stays.
+
+        Args:
+            directory: Where to; made if it is not there.
+            layout: ``"keras"`` (KerasHub's format) or ``"transformers"``.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+
+        Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
+        """
+        saving.save_preprocessor(self, directory, layout, overwrite=overwrite)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the tokenizer's whole config included."""
@@ -232,7 +247,7 @@ class MaskedLMPreprocessor(Preprocessor):
         sequence_length: Longest row, in tokens, special tokens included.
         truncate: How a pair that is too long is cut: ``"round_robin"`` or ``"waterfall"``.
         mask_selection_rate: Share of tokens to be predicted.
-        mask_selection_length: Most tokens to be predicted in one row.
+        mask_selection_length: Most tokens to be predicted in one row; ``None``: no limit.
         mask_token_rate: Share of the selected tokens replaced by the mask token.
         random_token_rate: Share of the selected tokens replaced by a random token.
         seed: Integer; the same seed gives the same masks on every backend. ``None`` draws one
@@ -260,7 +275,7 @@ class MaskedLMPreprocessor(Preprocessor):
         sequence_length: int = 512,
         truncate: str = "round_robin",
         mask_selection_rate: float = 0.15,
-        mask_selection_length: int = 96,
+        mask_selection_length: int | None = 96,
         mask_token_rate: float = 0.8,
         random_token_rate: float = 0.1,
         seed: int | None = None,
@@ -283,6 +298,8 @@ class MaskedLMPreprocessor(Preprocessor):
         self.segmenter = segmenter
         self._calls = 0
         _ = self.rule  # a bad rate is refused here, not in the middle of a training run
+        if seed is not None:
+            check_seed(seed)
         if segmenter is not None and masking == "token":
             raise InputError(
                 "A segmenter was given, and masking='token' needs no words. Give "
@@ -306,6 +323,10 @@ class MaskedLMPreprocessor(Preprocessor):
             span_end_rate=self.span_end_rate,
             longest_span=self.longest_span,
         )
+
+    @property
+    def _slots(self) -> int:
+        return self.mask_selection_length or self.rule.slots(self.sequence_length)
 
     def rows(self, texts: Texts, specials: str = "none", split: bool = False) -> TokenRows:
         """As of `Preprocessor`; where words are masked, rows say where they begin.
@@ -359,10 +380,11 @@ class MaskedLMPreprocessor(Preprocessor):
         Returns:
             ``(x, y, sample_weight)``: the inputs ``token_ids`` int32, ``padding_mask`` int32,
             ``segment_ids`` int32 (in families with segments) ``(B, L)`` and ``mask_positions``
-            int32 ``(B, M)`` with ``M`` = `mask_selection_length`; the labels int32 ``(B, M)``;
+            int32 ``(B, M)`` with ``M`` = `mask_selection_length`, or what a full
+            row can need where that is ``None``; the labels int32 ``(B, M)``;
             the weights float32 ``(B, M)``, 0 in unused slots. No batch axis for a single text.
         """
-        segments = x if isinstance(x, tuple) else (x,)
+        segments = x if isinstance(x, tuple) and x else (x,)
         if not all(map(symbolic, segments)):
             return self._frame(x, sample_weight)
 
@@ -376,7 +398,7 @@ class MaskedLMPreprocessor(Preprocessor):
     def _example(self) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """Arrays of the types and shapes that a call on a single text returns."""
         tokens = np.zeros(self.sequence_length, "int32")
-        slots = np.zeros(self.mask_selection_length, "int32")
+        slots = np.zeros(self._slots, "int32")
         names = ["token_ids", "padding_mask"] + (["segment_ids"] if self.segments else [])
         inputs = {**dict.fromkeys(names, tokens), "mask_positions": slots}
         return inputs, slots, slots.astype("float32")
@@ -384,16 +406,15 @@ class MaskedLMPreprocessor(Preprocessor):
     def _frame(self, x: Any, sample_weight: Any = None) -> tuple[dict[str, Any], Any, Any]:
         single = _is_single(x)
         if single:
-            x = tuple([part] for part in x) if isinstance(x, tuple) else [x]
             sample_weight = None if sample_weight is None else [sample_weight]
-        rows = self.rows(_read(x, sample_weight))
+        rows = self.rows(_read(_as_batch(x), sample_weight))
         seed = (self.new_seed(), self._calls)
         self._calls += 1
         batch = frame(
             rows,
             draw(rows, self.rule, seed),
             self.sequence_length,
-            self.mask_selection_length,
+            self._slots,
             pad_id=self.tokenizer.pad_token_id,
             segments=self.segments,
         )
@@ -453,7 +474,14 @@ def _read(x: Any, sample_weight: Any = None) -> Texts:
     return texts
 
 
+def _as_batch(x: Any) -> Any:
+    """One text, or one pair, as a batch of one."""
+    if not _is_single(x):
+        return x
+    return tuple([part] for part in x) if isinstance(x, tuple) else [x]
+
+
 def _is_single(x: Any) -> bool:
     if isinstance(x, tuple) and len(x) == 2:
-        return all(_is_single(part) for part in x)
+        return all(not isinstance(part, tuple) and _is_single(part) for part in x)
     return isinstance(x, str | bytes) or (getattr(x, "shape", None) == () and not callable(x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,9 +14,11 @@ from typing import Any
 import keras
 
 import mlmzoo
-from mlmzoo.contract.errors import InputError
+from mlmzoo.contract.errors import CheckpointError, InputError
 from mlmzoo.data.text_files import read_lines
 from mlmzoo.plugins import registry
+from mlmzoo.presets.atomic import replacing
+from mlmzoo.presets.layouts.place import check_place
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.epoch_log import Epoch, EpochLog
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
@@ -25,10 +28,16 @@ from mlmzoo.tasks.model_card import write_model_card
 from mlmzoo.tasks.optimization import FitsSchedule, scheduled_adamw
 from mlmzoo.tasks.recipe import Recipe
 from mlmzoo.tasks.seeding import set_seed
+from mlmzoo.tasks.training_checkpoint import TrainingCheckpoint, checkpoint_among
 
 
-def new_task(recipe: Recipe, texts: Sequence[str]) -> MaskedLM:
+def new_task(recipe: Recipe, texts: Sequence[str], tokenizer: Any = None) -> MaskedLM:
     """A tokenizer learnt from `texts` and a model with random weights, as the recipe says.
+
+    Args:
+        recipe: What to make.
+        texts: What the tokenizer learns from.
+        tokenizer: One that was learnt from them before.
 
     Raises:
         InputError: A class does not take an argument that the recipe gives it.
@@ -45,7 +54,8 @@ def new_task(recipe: Recipe, texts: Sequence[str]) -> MaskedLM:
     _refuse_unknown("backbone", recipe.backbone, constructor_arguments(backbone_class) - {"dtype"})
     _refuse_unknown("preprocessor", recipe.preprocessor, constructor_arguments(preprocessor_class))
 
-    tokenizer = tokenizer_class.train(list(texts), **recipe.tokenizer)
+    if tokenizer is None:
+        tokenizer = tokenizer_class.train(list(texts), **recipe.tokenizer)
     backbone = backbone_class(
         vocabulary_size=tokenizer.vocabulary_size(), **recipe.backbone, dtype=recipe.training.dtype
     )
@@ -59,6 +69,7 @@ def train_from_scratch(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     directory: str | os.PathLike[str],
     *,
+    overwrite: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> dict[str, Any]:
@@ -67,12 +78,17 @@ def train_from_scratch(
     The preset holds the model of the epoch with the lowest held-out loss. It is loaded back from
     the directory to be judged, so the figures are those of the files. Beside it are written
     ``training.json``, all there is to know of the run, and the model card, ``README.md``.
-    An interrupted run (`KeyboardInterrupt`) keeps the best epoch so far.
+    An interrupted run (`KeyboardInterrupt`) keeps the best epoch so far. With a
+    `mlmzoo.TrainingCheckpoint` among the callbacks it ends there, and the same call goes on with
+    it. The tokenizer is then kept beside the checkpoint, in ``<path>.tokenizer.json``: to learn it
+    again may take long, and need not give the same one.
 
     Args:
         recipe: A `Recipe`, the same as plain data, or the path of its TOML file.
         files: Text files, one text a line: one path or glob, or several.
         directory: Where the preset goes.
+        overwrite: Whether the directory may hold something else than a preset; see
+            `MaskedLM.save_to_preset`. Record and card there are always replaced.
         on_epoch: Called with each `Epoch` of the log.
         callbacks: Further Keras callbacks.
 
@@ -82,6 +98,7 @@ def train_from_scratch(
     Raises:
         InputError: The recipe or the files cannot be used.
         UnknownNameError: No installed family is called so.
+        SavingError: The directory holds something else, or cannot be written to.
 
     Example:
         >>> record = train_from_scratch("tiny.toml", ["corpus/*.txt"], "tiny")  # doctest: +SKIP
@@ -91,16 +108,22 @@ def train_from_scratch(
         True
     """
     recipe = _as_recipe(recipe)
-    training, place = recipe.training, Path(directory).expanduser()
+    # Now, and not after the first epoch.
+    training, place = recipe.training, check_place(directory, overwrite)
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     texts = read_lines(paths)
     seen, held_out = held_out_split(texts, training.held_out_share, training.seed)
 
     set_seed(training.seed)
-    task = new_task(recipe, seen)
+    checkpoint = checkpoint_among(callbacks)
+    task = _new_or_kept_task(recipe, seen, checkpoint)
     steps = -(-len(seen) // training.batch_size) * training.epochs
     task.compile(optimizer=scheduled_adamw(training, steps))
-    log = EpochLog(on_epoch, lambda model: model.save_to_preset(place, dtype=training.saved_dtype))
+
+    def save(model: MaskedLM) -> None:
+        model.save_to_preset(place, dtype=training.saved_dtype, overwrite=True)
+
+    log = EpochLog(on_epoch, save)
     interrupted = False
     try:
         task.fit(
@@ -113,7 +136,7 @@ def train_from_scratch(
             verbose=0,
         )
     except KeyboardInterrupt:
-        if log.best is None:
+        if log.best is None or checkpoint is not None:
             raise
         interrupted = True
     if log.best is None:
@@ -160,6 +183,29 @@ def train_from_scratch(
     }
     write_model_card(place, record)
     return record
+
+
+def _new_or_kept_task(
+    recipe: Recipe, texts: Sequence[str], checkpoint: TrainingCheckpoint | None
+) -> MaskedLM:
+    if checkpoint is None:
+        return new_task(recipe, texts)
+    place = checkpoint.path.with_name(f"{checkpoint.path.name}.tokenizer.json")
+    if checkpoint.path.exists():  # the first one is written when the tokenizer is there
+        tokenizer_class = family_class(registry().family(recipe.family), "tokenizer")
+        try:
+            kept = tokenizer_class.from_config(json.loads(place.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                f"The run in {checkpoint.path} was to go on, and its tokenizer cannot be read from "
+                f"{place} ({error}). Remove the checkpoint to begin anew."
+            ) from error
+        return new_task(recipe, texts, kept)
+    task = new_task(recipe, texts)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(place) as staging:
+        staging.write_text(json.dumps(task.preprocessor.tokenizer.get_config()), "utf-8")
+    return task
 
 
 def _as_recipe(recipe: Recipe | Mapping[str, Any] | str | os.PathLike[str]) -> Recipe:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from mlmzoo.contract.errors import (
     InputError,
+    MlmzooError,
     PresetFormatError,
     PresetMissingError,
     QuantizedModelError,
@@ -24,44 +23,54 @@ from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import WriteRequest
+from mlmzoo.presets.json_files import parse_json
 from mlmzoo.presets.weights import expand
 
+MODEL_CONFIG_BYTES = 4 * 2**20
+"""Longest config in a ``.keras`` file, which holds one for every layer of a model."""
 
-def save_task(task: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
-    """What `Task.save_to_preset` does."""
+
+def save_task(
+    task: Any, directory: Any, layout: str, dtype: str = "float32", head: bool = True, **how: bool
+) -> None:
+    """What `Task.save_to_preset` does; `how` is passed on to `mlmzoo.presets.layouts.write`."""
     if not task.head_in_presets:
         raise InputError(
             f"save_to_preset was asked to write a {type(task).__name__}, and a preset holds no "
             "head but that of a masked LM. model.save('model.keras') writes all of it; "
             "model.backbone and model.preprocessor have a save_to_preset of their own."
         )
-    parts = _backbone_part(task.backbone, task)
-    parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
-    parts["head_state"] = task.head_state
+    parts = _backbone_part(task.backbone, task if head else task.backbone)
+    if head:
+        parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
+        parts["head_state"] = task.head_state
     if task.preprocessor is not None:
         parts |= _preprocessor_part(task.preprocessor)
-    _write(_family(task), directory, layout, dtype=dtype, **parts)
+    _write(_family(task), directory, layout, how, dtype=dtype, **parts)
 
 
-def save_backbone(backbone: Any, directory: Any, layout: str, dtype: str = "float32") -> None:
+def save_backbone(backbone: Any, directory: Any, layout: str, dtype: str, **how: bool) -> None:
     """What `Backbone.save_to_preset` does."""
-    _write(_family(backbone), directory, layout, dtype=dtype, **_backbone_part(backbone, backbone))
+    parts = _backbone_part(backbone, backbone)
+    _write(_family(backbone), directory, layout, how, dtype=dtype, **parts)
 
 
-def save_preprocessor(preprocessor: Any, directory: Any, layout: str) -> None:
+def save_preprocessor(preprocessor: Any, directory: Any, layout: str, **how: bool) -> None:
     """What `Preprocessor.save_to_preset` does."""
-    _write(_family(preprocessor), directory, layout, **_preprocessor_part(preprocessor))
+    _write(_family(preprocessor), directory, layout, how, **_preprocessor_part(preprocessor))
 
 
-def save_tokenizer(tokenizer: Any, directory: Any, layout: str) -> None:
+def save_tokenizer(tokenizer: Any, directory: Any, layout: str, **how: bool) -> None:
     """What `Tokenizer.save_to_preset` does."""
-    _write(_family(tokenizer), directory, layout, **_tokenizer_part(tokenizer))
+    _write(_family(tokenizer), directory, layout, how, **_tokenizer_part(tokenizer))
 
 
-def _write(family: Family, directory: Any, layout: str, **parts: Any) -> None:
+def _write(
+    family: Family, directory: Any, layout: str, how: Mapping[str, bool], **parts: Any
+) -> None:
     request = WriteRequest(family, registry().checkpoint(family), **parts)
     _refuse_to_lose(request)
-    layouts.by_name(layout).write(Path(directory).expanduser(), request)
+    layouts.write(directory, request, layout, **how)
 
 
 def _refuse_to_lose(request: WriteRequest) -> None:
@@ -133,25 +142,49 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> Any:
 
     Raises:
         PresetMissingError: There is no such file.
-        PresetFormatError: It is not a ``.keras`` file.
+        PresetFormatError: It is not a ``.keras`` file, or Keras cannot load it.
     """
     if not os.path.isfile(path):
         raise PresetMissingError(
             f"load_model was asked for {os.fspath(path)!r}, and there is no such file. "
             "For a preset directory use MaskedLM.from_preset."
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise PresetFormatError(
-            f"load_model was asked for {os.fspath(path)!r}, which is not a .keras file ({error})."
-        ) from error
     classes = registry().class_names
-    for name in set(_class_names(config)):
+    for name in set(_class_names(_config_of(path))):
         if name in classes:
             registry().load(classes[name])
-    return keras.saving.load_model(path, **kwargs)
+    try:
+        return keras.saving.load_model(path, **kwargs)
+    except MlmzooError:
+        raise
+    except Exception as error:
+        raise PresetFormatError(
+            f"load_model was asked for {os.fspath(path)!r}, which Keras cannot load: "
+            f"{type(error).__name__}: {str(error)[:1000]}"
+        ) from error
+
+
+def _config_of(path: str | os.PathLike[str]) -> Any:
+    """The config in a ``.keras`` file, which is an archive of what it says it holds."""
+    what = f"load_model was asked for {os.fspath(path)!r}, which"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise PresetFormatError(
+                    f"{what} is compressed. Keras writes no such files; save the model again."
+                )
+            with archive.open("config.json") as file:
+                text = file.read(MODEL_CONFIG_BYTES + 1)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError) as error:
+        if isinstance(error, MlmzooError):
+            raise
+        raise PresetFormatError(f"{what} is not a .keras file ({error}).") from error
+    if len(text) > MODEL_CONFIG_BYTES:
+        raise PresetFormatError(
+            f"{what} has a config of more than {MODEL_CONFIG_BYTES} bytes. Check that it is what "
+            "you think it is."
+        )
+    return parse_json(text, f"config.json in {os.fspath(path)}")
 
 
 def _class_names(config: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ import keras
 from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.preprocessor import Preprocessor
 from mlmzoo.tasks.presettable import Presettable
 
@@ -24,6 +25,10 @@ class Task(Presettable, keras.Model):
         backbone: The encoder. Another one of the same sizes can be set later.
         preprocessor: Turns raw input into what the model takes; ``None`` where the input is
             prepared already. Can be set later, too.
+
+    Raises:
+        InputError: The preprocessor makes what the backbone does not take: its `sequence_length`
+            is above the backbone's positions, or its tokenizer has more ids than the embedding.
     """
 
     task_name = ""
@@ -51,7 +56,10 @@ class Task(Presettable, keras.Model):
         # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
         replaces = name == "backbone" and hasattr(self, "backbone")
         if replaces:
+            refuse_mismatch(value, self.preprocessor)
             self._make_room_for(value)
+        if name == "preprocessor":
+            refuse_mismatch(self.backbone, value)
         super().__setattr__(name, value)
         if replaces and self.compiled:
             # The optimizer and the compiled steps hold the variables of the other backbone.
@@ -90,23 +98,37 @@ class Task(Presettable, keras.Model):
         return loading.load_task(cls, preset, load_weights, **kwargs)
 
     def save_to_preset(
-        self, directory: str | os.PathLike[str], layout: str = "keras", dtype: str = "float32"
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        dtype: str = "float32",
+        *,
+        overwrite: bool = False,
+        allow_non_finite: bool = False,
     ) -> None:
         """Write backbone, head, tokenizer and preprocessor as a preset, without optimizer slots.
 
-        LoRA updates are merged into the weights.
+        LoRA updates are merged into the weights. The directory holds the older preset or the new
+        one, whole, at every moment.
 
         Args:
             directory: Where to; made if it is not there.
             layout: ``"keras"`` (KerasHub's format) or ``"transformers"`` (Hugging Face's).
             dtype: What the weights are stored in: ``"float32"``, or ``"float16"`` or
                 ``"bfloat16"`` for half the size.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+            allow_non_finite: Whether weights may be NaN or infinite.
 
         Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
+            WeightsError: A weight is not finite, or too large for `dtype`.
             QuantizedModelError: The model is quantised; ``model.save("model.keras")`` holds it.
             InputError: Its head is none that presets hold.
         """
-        saving.save_task(self, directory, layout, dtype)
+        how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}
+        saving.save_task(self, directory, layout, dtype, **how)
 
     def quantize(self, mode: Any = None, **kwargs: Any) -> None:
         """Quantise the dense layers and embeddings, see `keras.Model.quantize`."""

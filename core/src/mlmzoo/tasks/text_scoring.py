@@ -55,7 +55,7 @@ class TextScoring:
             True
         """
         check_method(method)
-        self._refuse_to_answer("score")
+        self._refuse_to_answer("score", batch_size)
         return answer_texts(texts, lambda some: self._scores(some, method, batch_size))
 
     def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 32) -> Any:
@@ -135,5 +135,5 @@ class TextScoring:
         words = starts(rows.ids) if method == "pll_word_l2r" else None
         return log_probabilities_in_turn(self, rows, scored, words, batch_size)
 
-    def _refuse_to_answer(self, what: str) -> None:
+    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
         raise NotImplementedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any
 
@@ -13,16 +13,27 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
+from mlmzoo.data.numbers import check_count, check_share
 from mlmzoo.data.packing import keeps_batch_size
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
 from mlmzoo.tasks.asking import logits_at_masks
 from mlmzoo.tasks.compiling import compiles_every_shape
+from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.recipe import BATCHINGS
+from mlmzoo.tasks.tokenised_input import TokenisedInput, own_faults
+from mlmzoo.tasks.training_checkpoint import checkpoint_among
+from mlmzoo.tasks.training_run import TrainingRun
 
 BATCH_SIZE = 32
 LONG_TEXTS = ("truncate", "split")
+_STATE = (
+    "trainable_variables",
+    "non_trainable_variables",
+    "optimizer_variables",
+    "metrics_variables",
+)
 EVALUATION_SEED = 0
 """Masks of evaluation and validation are always the same, so that their numbers compare."""
 
@@ -94,45 +105,71 @@ class TextTraining(keras.Model):
 
         Raises:
             InputError: The data is of none of these forms.
+            NonFiniteLossError: On texts, the loss became NaN or infinite.
+            CheckpointError: The file of a `mlmzoo.TrainingCheckpoint` belongs to another run.
         """
+        _check_counts(
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+        )
+        check_count("epochs", epochs)
+        check_count("initial_epoch", initial_epoch, least=0)
+        if not isinstance(validation_freq, Container):  # of epochs
+            check_count("validation_freq", validation_freq)
+        validation_split = _checked_split(validation_split)
         # A run that starts later reads what the whole run does: its rounds are the same.
         limit = steps_per_epoch and steps_per_epoch * epochs
         texts = self._open(x, sample_weight, limit, batch_size)
+        callbacks = self._with_head_state(callbacks)
         options: dict[str, Any] = {
             "epochs": epochs,
             "verbose": verbose,
-            "callbacks": self._with_head_state(callbacks),
-            "initial_epoch": initial_epoch,
             "validation_steps": validation_steps,
             "validation_freq": validation_freq,
         }
         if isinstance(texts, Tokenised):
-            return self._fit(
-                texts.x,
-                _as_arrays(y),
-                batch_size=batch_size,
-                validation_split=validation_split,
-                validation_data=self._validation(
-                    validation_data, validation_batch_size, batching, long_texts
-                ),
-                # Keras warns where it cannot shuffle a stream, even if nobody asked it to.
-                shuffle=shuffle and (isinstance(texts.x, dict) or _is_keras_data(texts.x)),
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                steps_per_epoch=steps_per_epoch,
-                validation_batch_size=validation_batch_size,
-                **options,
+            given = TokenisedInput(self, texts.x, y, sample_weight)
+            validation, source = self._validation(
+                validation_data, validation_batch_size, batching, long_texts
             )
+            options["validation_steps"] = _at_most(validation_steps, source)
+            with own_faults(self, given, source):
+                return self._fit(
+                    given.x,
+                    given.y,
+                    batch_size=batch_size,
+                    validation_split=validation_split,
+                    validation_data=validation,
+                    # Keras warns where it cannot shuffle a stream, even if nobody asked it to.
+                    shuffle=shuffle and (given.in_memory or _is_keras_data(given.x)),
+                    class_weight=class_weight,
+                    sample_weight=given.sample_weight,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_batch_size=validation_batch_size,
+                    callbacks=callbacks,
+                    initial_epoch=initial_epoch,
+                    **options,
+                )
         _refuse_labels(y, class_weight)
         batch_size = batch_size or texts.batch_size or BATCH_SIZE
+        checkpoint = checkpoint_among(callbacks)
+        stored = checkpoint.open() if checkpoint else None
         rows = self._rows(texts, long_texts, batching)
         if validation_split and validation_data is None:
             rows, validation_data = _split(rows, validation_split)
+        validation_data, source = self._validation(
+            validation_data, validation_batch_size or batch_size, batching, long_texts
+        )
+        seed = self.preprocessor.new_seed()
+        if stored and self.preprocessor.seed is None:
+            seed = stored.record.seed
         batches = self._batches(
             rows,
             batch_size,
             batching,
-            seed=self.preprocessor.new_seed(),
+            seed=seed,
             shuffle=shuffle,
             steps_per_epoch=steps_per_epoch,
             epochs=epochs,
@@ -140,15 +177,29 @@ class TextTraining(keras.Model):
             initial_epoch=lambda: getattr(self, "_initial_epoch", None) or initial_epoch,
             rate_schedule=mask_rate_schedule,
         )
-        return self._fit(
-            for_keras(batches),
-            steps_per_epoch=batches.steps_per_epoch,
-            validation_data=self._validation(
-                validation_data, validation_batch_size or batch_size, batching, long_texts
-            ),
-            shuffle=False,
-            **options,
+        run = TrainingRun(
+            self,
+            batches,
+            callbacks,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            verbose=verbose,
+            checkpoint=checkpoint,
+            stored=stored,
         )
+        data = for_keras(batches)
+        options["validation_steps"] = _at_most(validation_steps, source)
+        # The run is left last: it may give the model weights that it had before.
+        with run, own_faults(self, batches, source):
+            for stretch in run.stretches():
+                self._fit(
+                    data,
+                    validation_data=validation_data,
+                    shuffle=False,
+                    callbacks=run,
+                    **{**options, **stretch},
+                )
+        return self.history
 
     def evaluate(
         self,
@@ -189,16 +240,20 @@ class TextTraining(keras.Model):
             "return_dict": return_dict,
             **kwargs,
         }
-        if _is_keras_data(x) or kwargs:
+        if kwargs:  # from within Keras' own `fit`
             return super().evaluate(x, y, batch_size, sample_weight=sample_weight, **options)
+        _check_counts(batch_size=batch_size, steps=steps)
         texts = self._open(x, sample_weight, steps, batch_size)
         if isinstance(texts, Tokenised):
-            return super().evaluate(
-                texts.x, _as_arrays(y), batch_size, sample_weight=sample_weight, **options
-            )
+            given = TokenisedInput(self, texts.x, y, sample_weight)
+            with own_faults(self, given):
+                return super().evaluate(
+                    given.x, given.y, batch_size, sample_weight=given.sample_weight, **options
+                )
         _refuse_labels(y, None)
         size = batch_size or texts.batch_size or BATCH_SIZE
         batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
+        options["steps"] = _at_most(steps, batches)
         return super().evaluate(for_keras(batches), **options)
 
     def predict(
@@ -223,11 +278,18 @@ class TextTraining(keras.Model):
             One float array ``(masks in that text, V)`` per text, in the order of the texts; for
             tokenised input what Keras returns, ``(B, M, V)``.
         """
+        _check_counts(batch_size=batch_size, steps=steps)
         texts = self._open(x, None, steps, batch_size)
         if isinstance(texts, Tokenised):
-            return super().predict(
-                texts.x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
-            )
+            given = TokenisedInput(self, texts.x, training=False)
+            with own_faults(self, given):
+                return super().predict(
+                    given.x,
+                    batch_size=batch_size,
+                    verbose=verbose,
+                    steps=steps,
+                    callbacks=callbacks,
+                )
         rows = spool(texts.chunks, partial(self.preprocessor.rows, specials="mask"))
         answers: list[Any] = [None] * len(rows)
         for asked in logits_at_masks(self, rows, batch_size or BATCH_SIZE):
@@ -236,11 +298,25 @@ class TextTraining(keras.Model):
                 answers[row] = logits
         return answers
 
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """See `keras.Model.train_on_batch`; takes tokenised input."""
-        result = super().train_on_batch(*args, **kwargs)
+        given = TokenisedInput(self, x, y, sample_weight, whole=False)
+        result = super().train_on_batch(given.x, given.y, given.sample_weight, *args, **kwargs)
         self._head_was_trained()
         return result
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """See `keras.Model.test_on_batch`; takes tokenised input."""
+        given = TokenisedInput(self, x, y, sample_weight, whole=False)
+        return super().test_on_batch(given.x, given.y, given.sample_weight, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """See `keras.Model.predict_on_batch`; takes tokenised input."""
+        return super().predict_on_batch(TokenisedInput(self, x, training=False).x)
 
     def batches(
         self,
@@ -276,6 +352,7 @@ class TextTraining(keras.Model):
             >>> len(list(batches.epoch(0)))
             2
         """
+        _check_counts(batch_size=batch_size)
         texts = self._open(x, None, None, batch_size)
         if isinstance(texts, Tokenised):
             raise InputError(
@@ -304,6 +381,8 @@ class TextTraining(keras.Model):
                 "`model.preprocessor`, or give tokenised input: a dict with token_ids, "
                 "padding_mask and mask_positions."
             )
+        if isinstance(texts, TextStream):  # a setting of the preprocessor may have been changed
+            refuse_mismatch(self.backbone, self.preprocessor)
         return texts
 
     def _rows(self, texts: TextStream, long_texts: str, batching: str = "auto") -> TokenRows:
@@ -355,17 +434,22 @@ class TextTraining(keras.Model):
         # Shuffled, though always alike: the first `steps` are then no worse a sample than others.
         return self._batches(rows, batch_size, batching, seed=EVALUATION_SEED, remask=False)
 
-    def _validation(self, data: Any, batch_size: int | None, batching: str, long_texts: str) -> Any:
-        if data is None or _is_keras_data(data):
-            return data
+    def _validation(
+        self, data: Any, batch_size: int | None, batching: str, long_texts: str
+    ) -> tuple[Any, Any]:
+        """What Keras is to validate on, and whose faults it may meet."""
+        if data is None:
+            return None, None
         size = batch_size or BATCH_SIZE
         if not isinstance(data, TokenRows):
             texts = self._open(data, None, None, batch_size)
             if isinstance(texts, Tokenised):
-                return texts.x
+                given = TokenisedInput(self, texts.x)
+                return given.as_validation_data, given
             size = batch_size or texts.batch_size or BATCH_SIZE
             data = self._rows(texts, long_texts, batching)
-        return for_keras(self._fixed_batches(data, size, batching))
+        batches = self._fixed_batches(data, size, batching)
+        return for_keras(batches), batches
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
         # Set by `BackupAndRestore`; Keras would begin every later run at that epoch, too.
@@ -377,6 +461,14 @@ class TextTraining(keras.Model):
             message = f"Gradients do not exist for variables {[w.path for w in unused]}"
             warnings.filterwarnings("ignore", re.escape(message))
             return super().fit(*args, **kwargs)
+
+    def _get_jax_state(self, purge_model_variables: bool = False, **wanted: bool) -> Any:
+        """What Keras takes out of the model on JAX; noted, for the first step may fail."""
+        state = super()._get_jax_state(purge_model_variables=purge_model_variables, **wanted)
+        if purge_model_variables:
+            names = [name for name in _STATE if wanted.get(name)]
+            self._jax_state = dict(zip(names, state, strict=True))
+        return state
 
     def _unused_weights(self) -> list[Any]:
         """Trainable weights of the backbone that its sequence output does not depend on."""
@@ -402,9 +494,29 @@ class _MarksTrainedHead(keras.callbacks.Callback):
         self.model._head_was_trained()
 
 
+def _check_counts(**given: Any) -> None:
+    """Refuse arguments that are neither ``None`` nor an integer from 1."""
+    for name, value in given.items():
+        if value is not None:
+            check_count(name, value)
+
+
+def _at_most(steps: int | None, batches: Any) -> int | None:
+    """So many steps, or as many as there are."""
+    return min(steps, len(batches)) if steps and isinstance(batches, MaskedBatches) else steps
+
+
+def _checked_split(share: Any) -> float:
+    split = check_share("validation_split", 0.0 if share is None else share)
+    if split == 1:
+        raise InputError(
+            f"Asked for validation_split={share!r}, which leaves nothing to train on. Give less "
+            "than 1."
+        )
+    return split
+
+
 def _split(rows: TokenRows, share: float) -> tuple[TokenRows, TokenRows]:
-    if not 0 < share < 1:
-        raise InputError(f"validation_split={share} was asked for. Give a share between 0 and 1.")
     at = int(len(rows) * (1 - share))
     if at == 0 or at == len(rows):
         raise InputError(
@@ -425,7 +537,3 @@ def _refuse_labels(y: Any, class_weight: Any) -> None:
 
 def _is_keras_data(x: Any) -> bool:
     return isinstance(x, keras.utils.PyDataset)
-
-
-def _as_arrays(y: Any) -> Any:
-    return np.asarray(y) if isinstance(y, list) else y

@@ -35,13 +35,25 @@ class Tokenizer(Presettable, TokenizerBase):
         tokenizer: Self = load_tokenizer(cls, preset, **kwargs)
         return tokenizer
 
-    def save_to_preset(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
-        """Writes the tokenizer as a preset.
+    def save_to_preset(
+        self,
+        directory: str | os.PathLike[str],
+        layout: str = "keras",
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Writes the tokenizer as a preset; a model there stays.
 
         Args:
             directory: Where to; made if it is not there.
             layout: ``"keras"`` (KerasHub's format) or ``"transformers"``.
+            overwrite: Whether the directory may hold something else than a preset, which stays, or
+                be a file, which is replaced. A preset is always replaced.
+
+        Raises:
+            SavingError: The directory holds something else, or could not be written; what was
+                there is untouched.
         """
         from mlmzoo.tasks.saving import save_tokenizer
 
-        save_tokenizer(self, directory, layout)
+        save_tokenizer(self, directory, layout, overwrite=overwrite)

@@ -210,7 +210,7 @@ def test_files_that_are_missing_or_malformed_are_named(tmp_path):
     with pytest.raises(PresetMissingError, match=r"merges=.*none\.txt"):
         Toy(VOCABULARY, tmp_path / "none.txt")
     (tmp_path / "v.json").write_text('{"<s>": 0,')
-    with pytest.raises(InputError, match=r"v\.json.*not JSON"):
+    with pytest.raises(PresetFormatError, match=r"v\.json.*not JSON"):
         Toy(tmp_path / "v.json", MERGES)
     (tmp_path / "m.txt").write_bytes(b"caf\xe9 x\n")
     with pytest.raises(PresetFormatError, match=r"m\.txt are not UTF-8"):

@@ -426,7 +426,7 @@ BROKEN = {
         model={"type": "WordPiece", "vocab": {}}
     ),
     "malformed vocabulary": lambda data: data["model"].update(vocab=[["a"], 3]),
-    "malformed vocabulary.*IndexError": lambda data: data["model"].update(unk_id=9999),
+    "malformed vocabulary.*unk_id is 9999": lambda data: data["model"].update(unk_id=9999),
     "has a piece twice": lambda data: data["model"]["vocab"].append(["▁the", -1.0]),
     "lack the special tokens": lambda data: data["model"].update(vocab=data["model"]["vocab"][:3]),
 }

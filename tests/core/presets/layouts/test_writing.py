@@ -1,6 +1,8 @@
 """What we write, we read back; and what a failure leaves behind."""
 
 import json
+import time
+import tracemalloc
 import warnings
 from dataclasses import replace
 
@@ -9,8 +11,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from mlmzoo.contract.errors import PresetFormatError, PresetWarning, WeightsError
-from mlmzoo.presets import layouts
+from mlmzoo.contract.errors import (
+    InputError,
+    PresetFormatError,
+    PresetWarning,
+    SavingError,
+    WeightsError,
+)
+from mlmzoo.presets import layouts, writer
 
 EXACT = {"activation": "gelu", "layer_norm_epsilon": 1e-12}
 
@@ -188,3 +196,67 @@ def test_a_family_without_a_name_in_a_layout_cannot_be_written_in_it(toy):
 def test_a_value_of_another_shape_than_announced_is_not_written(toy):
     with pytest.raises(WeightsError, match="has shape"):
         layouts.write(toy.directory, toy.request(read=lambda path: np.zeros((6, 2, 3))))
+
+
+@pytest.mark.parametrize("layout", ["keras", "transformers"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.filterwarnings("ignore::mlmzoo.contract.errors.PresetWarning")
+def test_weights_that_are_not_finite_are_named_and_written_on_request_only(toy, layout, value):
+    layouts.write(toy.directory, toy.request(), layout)
+    before = {path.name: path.read_bytes() for path in toy.directory.iterdir()}
+    toy.values["tokens"][3, 4] = toy.values["head/output_bias"][0] = value
+    with pytest.raises(
+        WeightsError, match=r"\['head/output_bias', 'tokens'\].*allow_non_finite=True"
+    ):
+        layouts.write(toy.directory, toy.request(), layout)
+    assert {path.name: path.read_bytes() for path in toy.directory.iterdir()} == before
+    layouts.write(toy.directory, toy.request(), layout, allow_non_finite=True)
+    toy.load()
+
+
+def test_looking_for_numbers_that_are_not_finite_holds_no_second_array(toy):
+    big = np.zeros((1 << 20, 6), np.float32)
+    read = layouts._Finite(lambda path: big)
+    tracemalloc.start()
+    read("tokens")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < big.nbytes / 20
+
+
+@pytest.mark.parametrize("layout", ["keras", "transformers"])
+@pytest.mark.filterwarnings("ignore::mlmzoo.contract.errors.PresetWarning")
+def test_the_same_model_gives_the_same_bytes_at_another_time(toy, layout, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    written = []
+    for wait in (0, 1.1):  # what HDF5 might note is in seconds
+        time.sleep(wait)
+        layouts.write(toy.directory, toy.request(), layout)
+        written.append({path.name: path.read_bytes() for path in toy.directory.iterdir()})
+    assert written[0] == written[1]
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    layouts.write(toy.directory, toy.request(), layout)
+    now = {path.name: path.read_bytes() for path in toy.directory.iterdir()}
+    differing = [name for name in now if now[name] != written[0][name]]
+    assert differing == (["metadata.json"] if layout == "keras" else [])
+    if layout == "keras":
+        assert json.loads(written[0]["metadata.json"])["date_saved"] == "2023-11-14@22:13:20"
+
+
+@pytest.mark.parametrize("given", ["", "yesterday", "1e400", "9" * 30])
+def test_a_source_date_epoch_that_is_no_date_is_an_error(toy, given, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
+    with pytest.raises(InputError, match="seconds since 1970"):
+        layouts.write(toy.directory, toy.request())
+
+
+def test_a_disk_that_fills_up_in_the_last_moment_is_told_as_such(toy, monkeypatch):
+    class File(h5py.File):
+        def close(self):
+            super().close()
+            raise RuntimeError("Can't flush (file write failed: errno = 28, error message = …)")
+
+    monkeypatch.setattr(writer.h5py, "File", File)
+    with pytest.raises(SavingError, match="No space left on device"):
+        layouts.write(toy.directory, toy.request())
+    assert list(toy.directory.iterdir()) == []

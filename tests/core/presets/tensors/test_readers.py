@@ -91,6 +91,44 @@ def test_what_was_read_from_a_torch_file_does_not_change_with_the_file(tmp_path)
         np.testing.assert_array_equal(part, ones[2:4])
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_state_dict_of_parameters_views_and_tied_tensors_is_read(tmp_path, zipped):
+    torch = pytest.importorskip("torch")
+    tensors = {
+        "parameter": torch.nn.Parameter(torch.arange(6.0).reshape(2, 3)),
+        "transposed": torch.arange(6.0).reshape(2, 3).T,
+        "rows": torch.arange(60.0).reshape(20, 3)[2:4],
+    }
+    path = tmp_path / "pytorch_model.bin"
+    saved = {**tensors, "tied": tensors["parameter"]}
+    torch.save(saved, path, _use_new_zipfile_serialization=zipped)
+    with TorchFile(path) as read:
+        assert read.names() == set(saved)
+        for name, tensor in saved.items():
+            np.testing.assert_array_equal(read.read(name), tensor.detach().numpy())
+
+
+def test_a_pytorch_that_can_be_made_to_run_code_is_not_used(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    write_torch(tmp_path / "pytorch_model.bin", arrays())
+    monkeypatch.setattr(torch, "load", None)
+    for version in ("2.5.1+cu121", "1.13.0"):
+        monkeypatch.setattr(torch, "__version__", version)
+        with pytest.raises(PresetFormatError, match=f"PyTorch {version[:5]}.*CVE-2025-32434"):
+            TorchFile(tmp_path / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize("how", [{"libver": "latest"}, {"userblock_size": 512}])
+def test_hdf5_files_of_every_version_are_read(tmp_path, how):
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w", **how) as file:
+        for n in range(100):  # enough for HDF5 to store a group in another way
+            file[f"group/{n}"] = np.full((2, 3), n, np.float32)
+    with HDF5File(path) as tensors:
+        assert len(tensors.names()) == 100
+        np.testing.assert_array_equal(tensors.read("group/99"), np.full((2, 3), 99))
+
+
 def raw(header, data=b"\0" * 24):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data
@@ -146,14 +184,14 @@ def test_what_is_no_hdf5_is_refused(tmp_path):
         HDF5File(path)
 
 
-def test_hdf5_links_to_other_files_are_not_followed(tmp_path):
-    write_hdf5(tmp_path / "other.h5", {"secret": np.ones(3)})
+@pytest.mark.parametrize("link", [h5py.ExternalLink("other.h5", "/x"), h5py.SoftLink("/real")])
+def test_hdf5_links_are_refused(tmp_path, link):
+    write_hdf5(tmp_path / "other.h5", {"x": np.ones(3)})
     with h5py.File(tmp_path / "model.h5", "w") as file:
         file["real"] = np.zeros(3)
-        file["out"] = h5py.ExternalLink("other.h5", "/secret")
-        file["soft"] = h5py.SoftLink("/real")
-    with HDF5File(tmp_path / "model.h5") as tensors:
-        assert tensors.names() == {"real"}
+        file["link"] = link
+    with pytest.raises(PresetFormatError, match="'/link', which is a link to something elsewhere"):
+        HDF5File(tmp_path / "model.h5")
 
 
 def test_hdf5_datasets_kept_in_other_files_are_refused(tmp_path):

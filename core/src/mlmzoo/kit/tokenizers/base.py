@@ -13,11 +13,15 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.contract.protocols import Files
+from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS
+from mlmzoo.kit.tokenizers.settings import BOOLEAN, LENGTH, SPECIALS, Kind, refuse_others
 from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
 from mlmzoo.kit.tokenizers.vocabulary import ids_of
 from mlmzoo.kit.tokenizers.words import ALONE, starts
 
-SPECIALS = ("none", "mask", "all")
+RECOGNISED = ("none", "mask", "all")
+FROM_FILES = ("vocabulary", "merges", "proto")
+"""Arguments that could name a file anywhere: a preset gives them by files of fixed names alone."""
 KERAS_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "config_file"}
 """What a KerasHub tokenizer's config holds because it is a Keras layer; ours is not."""
 
@@ -56,6 +60,14 @@ class TokenizerBase:
     """Role of the token that ends each segment of a packed sequence."""
     pair_separators: ClassVar[int] = 1
     """How many `end` tokens stand between the two segments of a pair."""
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {
+        "special_tokens": SPECIALS,
+        "special_tokens_in_text": BOOLEAN,
+        "special_tokens_in_strings": BOOLEAN,
+        "sequence_length": LENGTH,
+    }
+    """What constructor arguments may be where a preset gives them; those of base classes count
+    too. An argument that is not named may be anything, and its class has to check it."""
 
     pad_token: str
     pad_token_id: int
@@ -81,9 +93,9 @@ class TokenizerBase:
     ) -> None:
         name = type(self).__name__
         self._refuse_unknown(kwargs)
-        if sequence_length is not None and operator.index(sequence_length) < 1:
+        if sequence_length is not None and not _is_positive(sequence_length):
             raise InputError(
-                f"sequence_length={sequence_length} was asked for. Give a positive number of "
+                f"sequence_length={sequence_length!r} was asked for. Give a positive integer, in "
                 "tokens, or None to leave rows as long as they are."
             )
         self.sequence_length = sequence_length
@@ -133,6 +145,9 @@ class TokenizerBase:
             layout: ``"keras"`` or ``"transformers"``.
         """
         raise NotImplementedError
+
+    def _try_out(self) -> None:
+        """Raises `InputError` for what would only be seen once a text is encoded. Optional."""
 
     # Text to ids ---------------------------------------------------------------------------------
 
@@ -348,18 +363,24 @@ class TokenizerBase:
         known = set(cls._arguments())
         settings, ignored = {}, []
         for key, value in (config or {}).items():
-            if key in known and key != "vocabulary":
+            if key in known and key not in FROM_FILES:
                 settings[key] = value
-            elif key not in KERAS_LAYER_ARGUMENTS | {"vocabulary"}:
-                ignored.append(f"The tokenizer's setting {key}={value!r} is unknown and ignored.")
+            elif key not in {*KERAS_LAYER_ARGUMENTS, *FROM_FILES}:
+                ignored.append(
+                    f"The tokenizer's setting {key:.100}={value!r:.100} is unknown and ignored."
+                )
         cls._refuse_unknown(set(overrides) - known)
+        where = f"The tokenizer of {files.handle}"
         arguments, notes = cls._read_files(files, layout, settings)
+        kinds = [vars(base).get("argument_kinds", {}) for base in reversed(cls.__mro__)]
+        refuse_others(arguments, {k: v for of_base in kinds for k, v in of_base.items()}, where)
         if "special_tokens_in_text" in overrides:
             arguments.pop("special_tokens_in_strings", None)
         try:
             tokenizer = cls(**{**arguments, **overrides})
+            tokenizer._try_out()
         except InputError as error:
-            raise PresetFormatError(f"The tokenizer of {files.handle}: {error}") from error
+            raise PresetFormatError(f"{where}: {error}") from error
         tokenizer.notes = (*ignored, *notes)
         return tokenizer
 
@@ -405,6 +426,16 @@ class TokenizerBase:
                 f"roles to tokens such as {{'mask': {given!r}}}."
             )
         self.special_tokens = self._roles(given)
+        for pair in self.special_tokens.items():
+            if not all(isinstance(part, str) for part in pair):
+                raise InputError(
+                    f"special_tokens was given with {pair!r:.100}. Roles and tokens are strings."
+                )
+        if len(self.special_tokens) > SPECIAL_TOKENS:
+            raise InputError(
+                f"{type(self).__name__} was given {len(self.special_tokens)} special tokens, and "
+                f"{SPECIAL_TOKENS} are the most."
+            )
         missing = {role: t for role, t in self.special_tokens.items() if t not in self._ids}
         if missing:
             raise InputError(
@@ -418,8 +449,14 @@ class TokenizerBase:
         for name, role in (("start", self.start), ("end", self.end)):
             if role is not None:
                 roles[name] = self.special_tokens[role]
+        own = {*type(self).special_tokens, "start", "end"}
         for role, token in roles.items():
             if role.isidentifier():
+                if role not in own and hasattr(self, f"{role}_token"):
+                    raise InputError(
+                        f"special_tokens has the role {role!r}, and {role}_token is something "
+                        "else already. Choose another name."
+                    )
                 setattr(self, f"{role}_token", token)
                 setattr(self, f"{role}_token_id", self._ids[token])
 
@@ -431,8 +468,10 @@ class TokenizerBase:
         return getattr(self, "pad_token_id", 0)
 
     def _batch(self, texts: Sequence[str], specials: str) -> list[Any]:
-        if specials not in SPECIALS:
-            raise InputError(f"specials={specials!r} was given. Give one of {', '.join(SPECIALS)}.")
+        if specials not in RECOGNISED:
+            raise InputError(
+                f"specials={specials!r} was given. Give one of {', '.join(RECOGNISED)}."
+            )
         if isinstance(texts, str | bytes):
             raise InputError(
                 "`encode` was given one lone text. Give a list of texts, or call the tokenizer."
@@ -444,3 +483,11 @@ class TokenizerBase:
 
     def _read_batch(self, texts: Any) -> list[Any]:
         return read_texts(texts)[0]
+
+
+def _is_positive(count: Any) -> bool:
+    """Whether it is an integer from 1; ``True`` is none here."""
+    try:
+        return operator.index(count) >= 1 and not isinstance(count, bool)
+    except TypeError:
+        return False

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import byte_level_bpe_files
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
+from mlmzoo.kit.tokenizers.reading import parse_json, read_bytes
+from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT_OR_NONE, TOKEN_LIST, Kind
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order
 from mlmzoo.kit.tokenizers.words import flags_of
 
@@ -62,6 +63,12 @@ class ByteLevelBPE(LibraryTokenizer):
         >>> tokenizer.detokenize([5, 3, 5])
         'the the'
     """
+
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {
+        "add_prefix_space": BOOLEAN,
+        "oov_token": TEXT_OR_NONE,
+        "unsplittable_tokens": TOKEN_LIST,
+    }
 
     def __init__(
         self,
@@ -309,13 +316,7 @@ def byte_of() -> dict[str, bytes]:
 def _read_vocabulary(vocabulary: Any, name: str) -> list[Any]:
     if isinstance(vocabulary, str | os.PathLike):
         path = _file(vocabulary, "vocabulary", name)
-        try:
-            vocabulary = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(
-                f"{name} was given vocabulary={str(path)!r}, which is not JSON: {error}. Give a "
-                "file that maps tokens to ids."
-            ) from error
+        vocabulary = parse_json(read_bytes(path), f"The vocabulary {path} given to {name}")
     if isinstance(vocabulary, Mapping):
         return in_id_order(vocabulary, f"{name} was given a vocabulary", InputError)
     if isinstance(vocabulary, Iterable) and not isinstance(vocabulary, bytes | set | frozenset):

@@ -21,6 +21,7 @@ from mlmzoo.kit.tokenizers.transformers_files import (
     read_model,
     read_settings,
     read_special_tokens,
+    section,
     template,
     unknown_layout,
     write_json,
@@ -130,7 +131,7 @@ def _checked(merges: Any, ids: Mapping[str, int], files: Files, name: str) -> li
 
 
 def _prefix_space(data: Mapping[str, Any], model: Mapping[str, Any], where: str) -> bool:
-    splitter = data.get("pre_tokenizer") or {}
+    splitter = section(data, "pre_tokenizer", where)
     unknown = {name: model[name] for name, good in PLAIN.items() if model.get(name) not in good}
     if model.get("fuse_unk") and model.get("unk_token") is not None:
         unknown["fuse_unk"] = True
@@ -141,10 +142,11 @@ def _prefix_space(data: Mapping[str, Any], model: Mapping[str, Any], where: str)
         or not (splitter.get("use_regex", True))
     ):
         raise UnsupportedSettingError(
-            f"{where} prepares text with normalizer={data.get('normalizer')}, "
-            f"pre_tokenizer={splitter} and {unknown or 'plain merges'}, which ByteLevelBPE here "
-            "cannot do the same way: it knows ByteLevel with GPT-2's splitting and plain merges. "
-            "Remove tokenizer.json to use vocab.json and merges.txt with GPT-2's own rules."
+            f"{where} prepares text with normalizer={data.get('normalizer')!s:.200}, "
+            f"pre_tokenizer={splitter!s:.200} and {unknown or 'plain merges'!s:.200}, which "
+            "ByteLevelBPE here cannot do the same way: it knows ByteLevel with GPT-2's splitting "
+            "and plain merges. Remove tokenizer.json to use vocab.json and merges.txt with GPT-2's "
+            "own rules."
         )
     return bool(splitter.get("add_prefix_space", True))
 

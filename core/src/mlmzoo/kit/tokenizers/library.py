@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.settings import ADDED, Kind
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 
 
@@ -25,6 +26,8 @@ class LibraryTokenizer(TokenizerBase):
     Raises:
         InputError: See `TokenizerBase`; an added token is missing from the vocabulary.
     """
+
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {"added_tokens": ADDED}
 
     transformers_class: ClassVar[str | None] = None
     """The transformers class that reads what we write; ``None``: its generic one."""
@@ -84,6 +87,10 @@ class LibraryTokenizer(TokenizerBase):
             refuse_invalid_unicode(map("".join, texts))
             raise
         return encodings
+
+    def _try_out(self) -> None:
+        if self.added_tokens:
+            self._encoder("none")
 
     def __getstate__(self) -> dict[str, Any]:
         # The library's objects are made again on first use: a copy need not carry them.

@@ -6,18 +6,13 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
-from mlmzoo.contract.errors import InputError, PresetFormatError
+from mlmzoo.contract.errors import InputError
+from mlmzoo.kit.tokenizers.reading import read_text
 
 
 def read_merges(path: Path) -> list[str]:
     """The lines of a merges file, without its ``#version`` line and the end of the last line."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise PresetFormatError(
-            f"The merges {path} are not UTF-8 text: {error}. Give a text file with one pair of "
-            "pieces a line."
-        ) from error
+    lines = read_text(path, f"The merges {path} are").split("\n")
     return [
         line
         for number, line in enumerate(lines)
@@ -48,15 +43,16 @@ def parts_of(
             or not all(isinstance(part, str) and part.split() == [part] for part in parts)
         ):
             raise error(
-                f"{what} of which number {number}, {merge!r}, is no pair. Each must be two pieces "
-                "with a single space between them, such as 'th e'."
+                f"{what} of which number {number}, {merge!r:.100}, is no pair. Each must be two "
+                "pieces with a single space between them, such as 'th e'."
             )
         left, right = parts
         for piece in (left, right, left + right):
             if piece not in ids:
                 raise error(
-                    f"{what} of which number {number}, {merge!r}, needs the piece {piece!r}, which "
-                    "the vocabulary does not hold. Do the merges belong to this vocabulary?"
+                    f"{what} of which number {number}, {merge!r:.100}, needs the piece "
+                    f"{piece!r:.100}, which the vocabulary does not hold. Do the merges belong "
+                    "to this vocabulary?"
                 )
         pairs.append((left, right))
     return pairs

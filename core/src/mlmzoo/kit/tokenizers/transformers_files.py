@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import Any, TypeGuard
 
 from mlmzoo.contract.errors import InputError, PresetFormatError, PresetMissingError
 from mlmzoo.contract.protocols import Files
+from mlmzoo.kit.tokenizers.reading import TOKENS, parse_json, read_bytes
+from mlmzoo.kit.tokenizers.settings import (
+    BOOLEAN,
+    NAMED_TOKENS,
+    TOKEN,
+    is_added_token,
+    is_id,
+    refuse_others,
+)
 
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """The transformers classes that take ``tokenizer.json`` as it is. Its others build the tokenizer
@@ -18,6 +28,16 @@ ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 """The roles of special tokens that transformers knows by name."""
 FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True}
 """How an added token is found in a text, and the `tokenizers` library's defaults."""
+SWITCHES = (
+    *("add_prefix_space", "do_lower_case", "keep_accents", "split_by_punct", "strip_accents"),
+    "tokenize_chinese_chars",
+)
+FURTHER = ("additional_special_tokens", "extra_special_tokens")
+KINDS = {
+    **dict.fromkeys(SWITCHES, BOOLEAN),
+    **dict.fromkeys(FURTHER, NAMED_TOKENS),
+}
+"""What settings of ``tokenizer_config.json`` may be."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +89,29 @@ def read_settings(files: Files) -> Settings:
     """The JSON files beside a vocabulary; any of them may be missing."""
     config = read_json(files, "tokenizer_config.json") or {}
     tokenizer = read_json(files, "tokenizer.json")
+    special_tokens = {**(read_json(files, "special_tokens_map.json") or {}), **config}
+    refuse_others(special_tokens, KINDS, f"{files.handle}: tokenizer_config.json")
     return Settings(
         config=config,
-        special_tokens={**(read_json(files, "special_tokens_map.json") or {}), **config},
+        special_tokens=special_tokens,
         tokenizer=tokenizer,
         generic=tokenizer is not None and config.get("tokenizer_class") in GENERIC,
     )
+
+
+def section(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """An object in a ``tokenizer.json``, which may be missing or null.
+
+    Raises:
+        PresetFormatError: Something else is there.
+    """
+    value = data.get(name)
+    if not isinstance(value, Mapping | None):
+        raise PresetFormatError(
+            f"{where} has {value!r:.100} for its {name!r}, where an object was expected. Fetch "
+            "the preset again."
+        )
+    return value or {}
 
 
 def read_model(data: Mapping[str, Any], kind: str, where: str) -> dict[str, Any]:
@@ -88,16 +125,15 @@ def read_model(data: Mapping[str, Any], kind: str, where: str) -> dict[str, Any]
     Raises:
         PresetFormatError: It is of another kind, or has no vocabulary.
     """
-    model = data.get("model")
-    model = dict(model) if isinstance(model, Mapping) else {}
+    model = dict(section(data, "model", where))
     found = model.get("type")
     if found is None:  # files of early versions of the library do not say
         marks = {"merges": "BPE", "continuing_subword_prefix": "WordPiece", "unk_id": "Unigram"}
         found = next((marks[mark] for mark in marks if mark in model), None)
     if found != kind or not isinstance(model.get("vocab"), list if kind == "Unigram" else dict):
         raise PresetFormatError(
-            f"{where} holds a tokenizer of type {found}, and a {kind} one was expected. Load the "
-            "preset with the family it belongs to."
+            f"{where} holds a tokenizer of type {found!s:.100}, and a {kind} one was expected. "
+            "Load the preset with the family it belongs to."
         )
     return model
 
@@ -117,6 +153,8 @@ def read_special_tokens(
         PresetFormatError: The files contradict one another, or an entry is malformed.
     """
     special = settings.special_tokens
+    kinds = {f"{role}_token": TOKEN for role in roles}
+    refuse_others(special, kinds, f"{files.handle}: tokenizer_config.json")
     named = {role: content(special.get(f"{role}_token")) for role in roles}
     found = {role: token for role, token in named.items() if token}
     with_role = {**roles, **found}.values()
@@ -125,14 +163,15 @@ def read_special_tokens(
     entries: dict[str, Mapping[str, Any]] = {
         token["content"]: token
         for token in (special.get(f"{role}_token") for role in roles)
-        if isinstance(token, Mapping) and "content" in token
+        if isinstance(token, Mapping)
     }
     for entry in _entries(files, settings):
         token = entry["content"]
         if ids.setdefault(token, entry["id"]) != entry["id"]:
             raise PresetFormatError(
-                f"{files.handle}: the added token {token!r} has id {entry['id']}, and the "
-                f"vocabulary says {ids[token]}. The tokenizer's files contradict one another."
+                f"{files.handle}: the added token {token!r:.100} has id {entry['id']}, and the "
+                f"vocabulary says {ids[token]!r:.100}. The tokenizer's files contradict one "
+                "another."
             )
         entries[token] = entry
         if token not in with_role:
@@ -141,10 +180,13 @@ def read_special_tokens(
             else:
                 added.append(entry)
     notes = []
-    for key in ("additional_special_tokens", "extra_special_tokens"):
-        for token in map(content, special.get(key) or ()):
+    for key in FURTHER:
+        listed = special.get(key) or ()
+        for token in map(content, listed.values() if isinstance(listed, Mapping) else listed):
             if token not in ids:
-                notes.append(f"The special token {token!r} is not in the vocabulary and ignored.")
+                notes.append(
+                    f"The special token {token!r:.100} is not in the vocabulary and ignored."
+                )
             elif token not in with_role and token not in further:
                 further.append(token)
     return SpecialTokens(found, further, added, entries, notes)
@@ -195,17 +237,13 @@ def read_json(files: Files, name: str) -> dict[str, Any] | None:
     """The JSON object in a file; ``None`` where there is no such file.
 
     Raises:
-        PresetFormatError: It is not JSON (a download that broke off, say), or not an object.
+        PresetFormatError: It is too large, not JSON (a download that broke off, say), or not an
+            object.
     """
     path = files.path(name)
     if path is None:
         return None
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise PresetFormatError(
-            f"{files.handle}: {name} is not JSON: {error}. Fetch the preset again."
-        ) from error
+    data = parse_json(read_bytes(path), f"{files.handle}: {name}")
     if not isinstance(data, dict):
         raise PresetFormatError(f"{files.handle}: {name} does not hold a JSON object.")
     return data
@@ -244,7 +282,10 @@ def _entries(files: Files, settings: Settings) -> list[dict[str, Any]]:
     """Entries of added tokens, each with ``id`` and ``content``; later ones win."""
     entries: list[Any] = []
     if settings.tokenizer is not None:
-        entries += settings.tokenizer.get("added_tokens") or []
+        listed = settings.tokenizer.get("added_tokens") or []
+        if not isinstance(listed, list):
+            raise _malformed(files, listed)
+        entries += listed
     else:
         for token, id in (read_json(files, "added_tokens.json") or {}).items():
             entries.append({"id": id, "content": token, "special": False})
@@ -252,7 +293,7 @@ def _entries(files: Files, settings: Settings) -> list[dict[str, Any]]:
     if not isinstance(decoder, Mapping):
         raise _malformed(files, decoder)
     for id, entry in decoder.items():
-        if not str(id).isdecimal() or not isinstance(entry, Mapping):
+        if not re.fullmatch("[0-9]{1,9}", id) or not isinstance(entry, Mapping):
             raise _malformed(files, {id: entry})
         entries.append({**entry, "id": int(id)})
     by_token: dict[str, dict[str, Any]] = {}
@@ -271,15 +312,12 @@ def _entries(files: Files, settings: Settings) -> list[dict[str, Any]]:
 
 
 def _well_formed(entry: Any) -> TypeGuard[dict[str, Any]]:
-    return (
-        isinstance(entry, Mapping)
-        and isinstance(entry.get("content"), str)
-        and isinstance(entry.get("id"), int)
-    )
+    return isinstance(entry, Mapping) and is_added_token(entry) and is_id(entry.get("id"))
 
 
 def _malformed(files: Files, entry: Any) -> PresetFormatError:
     return PresetFormatError(
         f"{files.handle}: the tokenizer's files hold the added token {entry!r:.100}, and a text "
-        "('content') and a whole number ('id') were expected. Fetch the preset again."
+        f"('content'), a whole number below {TOKENS} ('id') and true or false as flags were "
+        "expected. Fetch the preset again."
     )

@@ -13,6 +13,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import unigram_files, unigram_model
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.settings import ADDED_IDS, BOOLEAN, Kind
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 from mlmzoo.kit.tokenizers.unigram_text import (
     SWITCHES,
@@ -89,6 +90,11 @@ class Unigram(TokenizerBase):
         "attention_mask",
     )
     """What transformers' model takes."""
+
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {
+        **dict.fromkeys((*SWITCHES, "add_bos", "add_eos"), BOOLEAN),
+        "added_tokens": ADDED_IDS,
+    }
 
     lowercase: bool
     strip_accents: bool

@@ -139,7 +139,9 @@ def _commas_apart(settings: Settings, model: Model) -> bool:
     """Whether ``tokenizer.json`` takes pieces like ``"0,"`` out of the running, by their score."""
     if settings.tokenizer is None or model.message.trainer_spec.model_type != UNIGRAM:
         return False
-    scores = dict(read_model(settings.tokenizer, "Unigram", "tokenizer.json")["vocab"])
+    where = f"What {model.name} lies beside, tokenizer.json,"
+    pieces, _ = unigram_json.weighed_pieces(read_model(settings.tokenizer, "Unigram", where), where)
+    scores = dict(pieces)
     return any(
         scores.get(piece.piece, piece.score) < piece.score - APART_PENALTY / 2
         for piece in model.message.pieces

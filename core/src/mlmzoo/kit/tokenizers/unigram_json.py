@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlmzoo.contract.errors import PresetFormatError, UnsupportedSettingError
 from mlmzoo.kit.tokenizers.merges import parts_of
-from mlmzoo.kit.tokenizers.transformers_files import read_model
+from mlmzoo.kit.tokenizers.settings import is_added_token, is_id
+from mlmzoo.kit.tokenizers.transformers_files import read_model, section
 from mlmzoo.kit.tokenizers.unigram_model import (
     BPE,
     BYTE,
@@ -32,6 +33,8 @@ STEPS = (
     *("escape", "prefix"),
 )
 """What `Unigram` can do to a text, in the order in which it does it."""
+HIGHEST_SCORE = 3.4e38
+"""What a sentencepiece model can hold as a score, 32-bit floating point."""
 REPLACEMENTS = {
     ("String", "``", '"'): "quotes",
     ("String", "''", '"'): "quotes",
@@ -77,15 +80,15 @@ def normalization(data: Mapping[str, Any], where: str) -> Normalization:
         UnsupportedSettingError: In a way that `Unigram` does not know.
     """
     charsmap, found = b"", []
-    for step in _flat(data.get("normalizer"), "normalizers"):
+    for step in _flat(section(data, "normalizer", where), "normalizers", where):
         found.append(_step(step))
         if found[-1] == "Precompiled":
-            charsmap = base64.b64decode(step.get("precompiled_charsmap") or "")
-    splitters = list(_flat(data.get("pre_tokenizer"), "pretokenizers"))
+            charsmap = _charsmap(step, where)
+    splitters = list(_flat(section(data, "pre_tokenizer", where), "pretokenizers", where))
     symbols = _symbols(splitters[-1]) if splitters else frozenset()
     if symbols:
         splitters.pop()
-    kinds = [splitter.get("type") for splitter in splitters]
+    kinds = [f"{splitter.get('type')!s:.100}" for splitter in splitters]
     scheme = _prefix_scheme(splitters[-1]) if splitters else "never"
     steps = [step for step in found if step not in ("trim", "Strip")]
     known = (
@@ -132,14 +135,19 @@ def model_of(kind: type[Unigram], data: Mapping[str, Any], where: str) -> tuple[
     settings = normalization(data, where)
     merged = isinstance(data.get("model"), Mapping) and data["model"].get("type") == "BPE"
     source = read_model(data, "BPE" if merged else "Unigram", where)
-    entries = [entry for entry in data.get("added_tokens") or () if isinstance(entry, Mapping)]
+    listed = data.get("added_tokens")
+    entries = [
+        entry
+        for entry in (listed if isinstance(listed, list) else ())
+        if isinstance(entry, Mapping) and is_added_token(entry)
+    ]
     special = {entry.get("content") for entry in entries if entry.get("special")}
     symbols = {entry.get("content") for entry in entries} - special | settings.symbols
     special |= set(kind.special_tokens.values())
     if merged:
         pieces, unknown = _merged_pieces(source, special | symbols, where)
     else:
-        pieces, unknown = _weighed_pieces(source, where)
+        pieces, unknown = weighed_pieces(source, where)
     if before := kind.tokens_before:
         found = tuple(token for token, _ in pieces[: len(before)])
         if found != before:
@@ -163,6 +171,11 @@ def model_of(kind: type[Unigram], data: Mapping[str, Any], where: str) -> tuple[
         elif token in symbols:
             piece.type = USER_DEFINED
     tokens = [token for token, _ in pieces]
+    if unknown not in tokens:
+        raise PresetFormatError(
+            f"{where} makes {unknown!r:.100} the unknown token, which {kind.__name__} has outside "
+            "of its model. Load the preset with the family it belongs to."
+        )
     trainer = model.trainer_spec
     trainer.model_type = BPE if merged else UNIGRAM
     trainer.vocab_size = len(tokens)
@@ -180,16 +193,31 @@ def model_of(kind: type[Unigram], data: Mapping[str, Any], where: str) -> tuple[
     return model.SerializeToString(), settings.switches
 
 
-def _weighed_pieces(source: Mapping[str, Any], where: str) -> tuple[list[tuple[str, float]], str]:
-    """The pieces of a Unigram model with their scores, and the unknown one."""
-    try:
-        pieces = [(str(token), float(score)) for token, score in source["vocab"]]
-        return pieces, pieces[source["unk_id"]][0]
-    except (TypeError, ValueError, LookupError) as error:
-        raise PresetFormatError(
-            f"{where} holds a malformed vocabulary ({error!r}). Pairs of a piece and its score, "
-            "and the number of the unknown one, were expected. Fetch the preset again."
-        ) from error
+def weighed_pieces(source: Mapping[str, Any], where: str) -> tuple[list[tuple[str, float]], str]:
+    """The pieces of a Unigram model with their scores, and the unknown one.
+
+    Raises:
+        PresetFormatError: They are not that.
+    """
+    pieces, unknown = source["vocab"], source.get("unk_id")
+    bad = [pair for pair in pieces if not _is_weighed(pair)]
+    if not bad and unknown in range(len(pieces)) and is_id(unknown):
+        return [(token, float(score)) for token, score in pieces], pieces[unknown][0]
+    raise PresetFormatError(
+        f"{where} holds a malformed vocabulary ("
+        + (f"it has {bad[0]!r:.100}" if bad else f"its unk_id is {unknown!r:.100}")
+        + "). Pairs of a piece and its score, and the number of the unknown one, were expected. "
+        "Fetch the preset again."
+    )
+
+
+def _is_weighed(pair: Any) -> bool:
+    return (
+        isinstance(pair, list)
+        and [isinstance(part, str) for part in pair] == [True, False]
+        and type(pair[1]) in (int, float)
+        and abs(pair[1]) <= HIGHEST_SCORE
+    )
 
 
 def _merged_pieces(
@@ -200,7 +228,10 @@ def _merged_pieces(
     sentencepiece joins any two pieces whose text together is a piece, the best such first.
     """
     vocabulary = in_id_order(source["vocab"], f"{where} has a vocabulary")
-    pairs = parts_of(source.get("merges") or (), source["vocab"], where, PresetFormatError)
+    merges = source.get("merges") or []
+    if not isinstance(merges, list):
+        raise PresetFormatError(f"{where} holds no list of merges. Fetch the preset again.")
+    pairs = parts_of(merges, source["vocab"], where, PresetFormatError)
     ranks: dict[str, int] = {}
     for left, right in pairs:
         ranks.setdefault(left + right, len(ranks))
@@ -215,7 +246,8 @@ def _merged_pieces(
     if (
         pair is not None
         or not source.get("fuse_unk")
-        or source.get("unk_token") not in known | added
+        or not isinstance(source.get("unk_token"), str)
+        or source["unk_token"] not in source["vocab"]
     ):
         raise UnsupportedSettingError(
             f"{where} holds a BPE model that was not made from a sentencepiece model: it "
@@ -226,17 +258,30 @@ def _merged_pieces(
     return list(zip(vocabulary, scores, strict=True)), str(source["unk_token"])
 
 
-def _flat(step: Any, parts: str) -> Iterator[Mapping[str, Any]]:
-    if isinstance(step, Mapping) and step.get("type") == "Sequence":
-        for part in step.get(parts) or ():
-            yield from _flat(part, parts)
-    elif isinstance(step, Mapping):
+def _flat(step: Any, parts: str, where: str) -> Iterator[Mapping[str, Any]]:
+    """A step, or those of a sequence; nothing for an empty one."""
+    if not isinstance(step, Mapping):
+        raise PresetFormatError(f"{where} has {step!r:.100} among its {parts}. Fetch it again.")
+    if step.get("type") == "Sequence":
+        listed = step.get(parts)
+        for part in listed if isinstance(listed, list) else [listed]:
+            yield from _flat(part, parts, where)
+    elif step:
         yield step
+
+
+def _charsmap(step: Mapping[str, Any], where: str) -> bytes:
+    try:
+        return base64.b64decode(step.get("precompiled_charsmap") or "", validate=True)
+    except (TypeError, ValueError) as error:
+        raise PresetFormatError(
+            f"{where} has a character map that is no base64 ({error}). Fetch the preset again."
+        ) from error
 
 
 def _step(step: Mapping[str, Any]) -> str:
     """The name of a normalizer, that of `STEPS` where it is one of these."""
-    kind = str(step.get("type"))
+    kind = f"{step.get('type')!s:.100}"
     if kind != "Replace":
         return kind
     pattern = step.get("pattern")
@@ -244,7 +289,9 @@ def _step(step: Mapping[str, Any]) -> str:
         next(iter(pattern.items())) if isinstance(pattern, Mapping) and pattern else ("", "")
     )
     content = step.get("content")
-    return REPLACEMENTS.get((way, text, str(content)), f"Replace({text!r} by {content!r})")
+    return REPLACEMENTS.get(
+        (way, str(text), str(content)), f"Replace({text!r:.100} by {content!r:.100})"
+    )
 
 
 def _symbols(splitter: Mapping[str, Any]) -> frozenset[str]:
@@ -265,4 +312,4 @@ def _prefix_scheme(splitter: Mapping[str, Any]) -> str:
     if splitter.get("type") != "Metaspace" or splitter.get("replacement", SPACE) != SPACE:
         return "unknown"
     old = "always" if splitter.get("add_prefix_space", True) else "never"
-    return str(splitter.get("prepend_scheme", old))
+    return f"{splitter.get('prepend_scheme', old)!s:.100}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmzoo.contract.errors import InputError, PresetFormatError, PresetMissingError
+from mlmzoo.kit.tokenizers import charsmap
+from mlmzoo.kit.tokenizers.reading import TOKEN_CHARACTERS, TOKENS, read_bytes
+from mlmzoo.kit.tokenizers.settings import is_id
+from mlmzoo.kit.tokenizers.unigram_wire import FIRST_BYTE, wire_fault
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Types of pieces, as sentencepiece numbers them."""
@@ -23,8 +28,8 @@ APART = re.compile(r"\d,$")
 """Pieces that end with a comma after a digit."""
 APART_PENALTY = 100.0
 """What takes a piece out of the running (transformers' ``AlbertConverter`` takes the same)."""
-FIRST_BYTE = b"\n"
-"""What every serialized model begins with: field 1, its first piece."""
+NESTED = 64
+"""Most symbols of the user that begin one another: what sentencepiece has room for."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,7 @@ def read_proto(proto: Any, kind: str) -> Model:
         raise PresetMissingError(
             f"{kind} was given proto={str(proto)[:200]!r}, and there is no such file. {forms}"
         )
-    with path.open("rb") as file:
-        data = file.read(1)
-        # Whatever else was put under this name may be large.
-        data += file.read() if data == FIRST_BYTE else b""
-    return parsed(data, f"The file {path}")
+    return parsed(read_bytes(path, FIRST_BYTE), f"The file {path}")
 
 
 def _decoded(text: str) -> bytes | None:
@@ -146,21 +147,14 @@ def parsed(data: bytes, name: str) -> Model:
     from google.protobuf.message import DecodeError
 
     message = model_pb2.ModelProto()
-    reason = "" if data else "it is empty"
-    if data and data[:1] != FIRST_BYTE:
-        reason = f"it begins with {data[:1]!r}"
-    elif data:
+    pieces: list[str] = []
+    if not (reason := wire_fault(data)):
         try:
             message.ParseFromString(data)
-        except DecodeError as error:
+            pieces = [piece.piece for piece in message.pieces]
+        except (DecodeError, UnicodeDecodeError) as error:
             reason = f"it cannot be parsed ({error})"
-    model = Model(
-        message,
-        data,
-        name,
-        [piece.piece for piece in message.pieces],
-        [piece.type for piece in message.pieces],
-    )
+    model = Model(message, data, name, pieces, [piece.type for piece in message.pieces])
     if reason := reason or _fault(model):
         raise PresetFormatError(
             f"{name} is no sentencepiece model: {reason}. A model that sentencepiece has trained "
@@ -174,13 +168,37 @@ def _fault(model: Model) -> str:
     parts = ("trainer_spec", "normalizer_spec")
     if not all(model.pieces):
         return "it has a piece without text"
+    if not all(isinstance(piece, str) for piece in model.pieces):
+        return "it has a piece that is not UTF-8"  # which protobuf gives as bytes
+    if any("\0" in piece for piece in model.pieces):
+        return "it has a piece with a NUL character"
+    if max(map(len, model.pieces)) > TOKEN_CHARACTERS:
+        return f"it has a piece of more than {TOKEN_CHARACTERS} characters"
+    if not all(math.isfinite(piece.score) for piece in model.message.pieces):
+        return "it has a piece whose score is not finite"
     if not all(map(model.message.HasField, parts)):
         return f"it breaks off after {len(model.pieces)} pieces"
     if len(set(model.pieces)) < len(model.pieces):
         return "it has a piece twice"
     if model.types.count(UNKNOWN) != 1:
         return f"{model.types.count(UNKNOWN)} of its pieces stand for unknown characters"
-    return ""
+    pieces = zip(model.pieces, model.types, strict=True)
+    if _nested(piece for piece, type in pieces if type == USER_DEFINED):
+        return f"more than {NESTED} of its symbols begin one another"
+    specs = (model.message.normalizer_spec, model.message.denormalizer_spec)
+    return next(filter(None, (charsmap.fault(spec.precompiled_charsmap) for spec in specs)), "")
+
+
+def _nested(symbols: Iterable[str]) -> bool:
+    """Whether more than `NESTED` of some texts begin one another."""
+    beginnings: list[str] = []
+    for symbol in sorted(symbols):
+        while beginnings and not symbol.startswith(beginnings[-1]):
+            beginnings.pop()
+        beginnings.append(symbol)
+        if len(beginnings) > NESTED:
+            return True
+    return False
 
 
 # A family's model -------------------------------------------------------------------------------
@@ -236,9 +254,17 @@ def ids_after(
         after: Such tokens that are needed, unless the model has them.
         model: The model.
         shift: How many more ids there are than pieces.
+
+    Raises:
+        InputError: A token that is no string, or an id that is none.
     """
     ids = dict(added) if isinstance(added, Mapping) else {}
     listed = [] if isinstance(added, Mapping) else list(added)
+    if bad := [t for t in (*ids, *listed) if not isinstance(t, str) or not is_id(ids.get(t, 0))]:
+        raise InputError(
+            f"added_tokens has {bad[0]!r:.100}{f' with the id {ids[bad[0]]}' if ids else ''}. Give "
+            f"strings, and whole numbers below {TOKENS} as their ids."
+        )
     pieces = set(model.pieces)
     free = max([len(pieces) + shift - 1, *ids.values()]) + 1
     for token in dict.fromkeys([*after, *listed]):
@@ -272,6 +298,7 @@ def in_id_order(
     _, model_pb2 = libraries()
     running, rest = model_pb2.ModelProto(), model_pb2.ModelProto()
     rest.CopyFrom(model.message)
+    rest.DiscardUnknownFields()  # what was not looked at does not run
     del rest.pieces[:replaced]
     for token in before:
         running.pieces.add(

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 SWITCHES = ("lowercase", "strip_accents", "straight_quotes", "compose", "commas_apart")
 """The constructor arguments of `Unigram` that say how text is prepared."""
@@ -49,7 +50,7 @@ class Preparation:
             # Of a whole string, Python writes a sigma at the end of a word differently.
             text = text.replace("Σ", "σ").lower()
         if self.compose:
-            text = unicodedata.normalize("NFC", _SPACES.sub(" ", text))
+            text = unicodedata.normalize("NFC", _marks_in_order(_SPACES.sub(" ", text)))
         return text
 
     def aligned(self, text: str) -> tuple[str, list[int], list[int]]:
@@ -67,16 +68,14 @@ class Preparation:
         found = re.findall(self._pattern, text)
         if not self.compose:
             return found
-        units: list[str] = []
+        units: list[list[str]] = []
         for unit in found:
             # Characters that would be put together, marks and parts of Hangul, go together.
-            joined = unicodedata.normalize("NFC", units[-1] + unit) if units else ""
-            apart = unicodedata.normalize("NFC", units[-1]) + unit if units else ""
-            if units and (unicodedata.combining(unit[0]) or joined != apart):
-                units[-1] += unit
+            if units and (unicodedata.combining(unit[0]) or _joins(units[-1], unit)):
+                units[-1].append(unit)
             else:
-                units.append(unit)
-        return units
+                units.append([unit])
+        return list(map("".join, units))
 
     @property
     def _pattern(self) -> re.Pattern[str]:
@@ -88,6 +87,37 @@ class Preparation:
 def _without_marks(character: str) -> str:
     parts = unicodedata.normalize("NFKD", character)
     return "".join(part for part in parts if unicodedata.category(part)[0] != _MARKS)
+
+
+def _joins(parts: list[str], unit: str) -> bool:
+    """Whether NFC makes one character of the end of some parts and the beginning of a unit."""
+    if parts[-1].isascii():  # puts itself together with marks only
+        return False
+    before = unicodedata.normalize("NFC", _marks_in_order("".join(parts)))
+    return unicodedata.normalize("NFC", before[-1] + unit) != before[-1] + unit
+
+
+_MANY_MARKS = 100
+
+
+def _marks_in_order(text: str) -> str:
+    """The same text to Unicode, with the marks of long runs in the order that NFC brings them into.
+
+    Python sorts them by insertion: a run of a million takes it an hour.
+    """
+    if text.isascii() or len(text) < _MANY_MARKS:
+        return text
+    classes = [unicodedata.combining(character) for character in text]
+    begin = 0
+    parts: list[str] = []
+    for marks, places in groupby(range(len(text)), lambda place: classes[place] > 0):
+        end = begin + sum(1 for _ in places)
+        part = text[begin:end]
+        if marks and len(part) > _MANY_MARKS:
+            part = "".join(sorted(part, key=unicodedata.combining))
+        parts.append(part)
+        begin = end
+    return "".join(parts)
 
 
 def split(pattern: re.Pattern[str] | None, text: str) -> Iterator[tuple[int, str, str]]:

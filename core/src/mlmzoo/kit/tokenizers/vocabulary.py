@@ -7,37 +7,56 @@ from pathlib import Path
 from typing import Any
 
 from mlmzoo.contract.errors import InputError, PresetFormatError
+from mlmzoo.kit.tokenizers.reading import TOKEN_CHARACTERS, TOKENS, read_text
 
 
 def ids_of(tokens: list[str], name: str) -> dict[str, int]:
     """The id of each token of a vocabulary given to the class called `name`."""
     if not tokens:
         raise InputError(f"{name} was given an empty vocabulary. Give every token, in id order.")
+    if len(tokens) > TOKENS:
+        raise InputError(
+            f"{name} was given a vocabulary of {len(tokens)} tokens, and {TOKENS} are the most. Is "
+            "it a vocabulary?"
+        )
     ids: dict[str, int] = {}
     for number, token in enumerate(tokens):
         if not isinstance(token, str):
             raise InputError(
-                f"{name} was given a vocabulary whose entry {number} is {token!r}, of type "
+                f"{name} was given a vocabulary whose entry {number} is {token!r:.100}, of type "
                 f"{type(token).__name__}. Every token must be a string."
             )
         if ids.setdefault(token, number) != number:
             raise InputError(
-                f"{name} was given a vocabulary that holds {token!r} twice, as ids {ids[token]} "
-                f"and {number}. Every token must be there once."
+                f"{name} was given a vocabulary that holds {token!r:.100} twice, as ids "
+                f"{ids[token]} and {number}. Every token must be there once."
             )
+    if len(longest := max(tokens, key=len)) > TOKEN_CHARACTERS:
+        raise InputError(
+            f"{name} was given a vocabulary whose token number {ids[longest]}, {longest!r:.50}, "
+            f"has {len(longest)} characters; {TOKEN_CHARACTERS} are the most. Is it a vocabulary?"
+        )
+    try:
+        "".join(tokens).encode("utf-8")
+    except UnicodeEncodeError:
+        broken = next(t for t in tokens if any("\ud800" <= c <= "\udfff" for c in t))
+        raise InputError(
+            f"{name} was given a vocabulary whose token number {ids[broken]}, {broken!r:.100}, is "
+            "not valid Unicode. Every token must be a text that UTF-8 can hold."
+        ) from None
     return ids
 
 
 def read_lines(path: Path, strip: Callable[[str], str]) -> list[str]:
     """The lines of a vocabulary file."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return [strip(line) for line in file]
-    except UnicodeDecodeError as error:
+    text = read_text(path, f"The vocabulary {path} is")
+    if (count := text.count("\n")) > TOKENS:
         raise PresetFormatError(
-            f"The vocabulary {path} is not UTF-8 text: {error}. Give a text file with one token a "
-            "line."
-        ) from error
+            f"The vocabulary {path} has {count} lines, one for each token, and {TOKENS} are the "
+            "most. Check that the preset is what you think it is."
+        )
+    lines = text.split("\n")
+    return [strip(line) for line in (lines if lines[-1] else lines[:-1])]
 
 
 def checked(vocabulary: list[str], path: Path) -> list[str]:
@@ -48,7 +67,7 @@ def checked(vocabulary: list[str], path: Path) -> list[str]:
     for number, token in enumerate(vocabulary):
         if seen.setdefault(token, number) != number:
             raise PresetFormatError(
-                f"The vocabulary {path} holds {token!r} twice, in lines {seen[token] + 1} and "
+                f"The vocabulary {path} holds {token!r:.100} twice, in lines {seen[token] + 1} and "
                 f"{number + 1}, so its id is unclear. Correct one of the lines."
             )
     return vocabulary
@@ -61,9 +80,10 @@ def in_id_order(
     tokens: dict[Any, Any] = {}
     for token, id in ids.items():
         if not isinstance(id, int) or isinstance(id, bool) or id in tokens:
+            taken = isinstance(id, int) and id in tokens
             raise error(
-                f"{what} with {token!r} as id {id!r}"
-                + (f", which {tokens[id]!r} is already" if id in tokens else "")
+                f"{what} with {token!r:.100} as id {id!r:.100}"
+                + (f", which {tokens[id]!r:.100} is already" if taken else "")
                 + ". Ids must be whole numbers, each used once."
             )
         tokens[id] = token

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import wordpiece_files
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
+from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT, WORD_LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import read_texts
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines
 from mlmzoo.kit.tokenizers.words import BEGINS
@@ -66,6 +67,13 @@ class WordPiece(LibraryTokenizer):
         >>> tokenizer.detokenize([1, 2, 3, 4, 5, 6, 7])
         'the quick brown fox .'
     """
+
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {
+        **dict.fromkeys(("lowercase", "strip_accents", "split", "split_on_cjk"), BOOLEAN),
+        "suffix_indicator": TEXT,
+        "oov_token": TEXT,
+        "max_characters_per_word": WORD_LENGTH,
+    }
 
     def __init__(
         self,
@@ -283,12 +291,20 @@ class WordPiece(LibraryTokenizer):
                 if token in known
             ]
         )
-        encoder.add_tokens(
-            [
-                token if isinstance(token, str) else AddedToken(**token)
-                for token in self.added_tokens
-            ]
-        )
+        # Hidden ones, which the model has no id for, would be given that of another token.
+        added = [
+            AddedToken(**({"content": token} if isinstance(token, str) else token))
+            for token in self.added_tokens
+            if spelling(token) not in hidden
+        ]
+        for token in added:
+            # The library panics where it comes upon one.
+            if token.normalized and not encoder.normalizer.normalize_str(token.content):
+                raise InputError(
+                    f"added_tokens has {token.content!r}, of which nothing is left once text is "
+                    "cleaned. Take it out."
+                )
+        encoder.add_tokens(added)
         return encoder
 
 

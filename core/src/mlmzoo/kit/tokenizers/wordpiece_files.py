@@ -17,6 +17,7 @@ from mlmzoo.kit.tokenizers.transformers_files import (
     read_model,
     read_settings,
     read_special_tokens,
+    section,
     template,
     unknown_layout,
     write_json,
@@ -116,8 +117,8 @@ def _read_transformers(files: Files, roles: Mapping[str, str]) -> tuple[dict[str
 
 def _from_tokenizer_json(data: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, int]]:
     model = read_model(data, "WordPiece", where)
-    normalizer = data.get("normalizer") or {}
-    splitter = (data.get("pre_tokenizer") or {}).get("type")
+    normalizer = section(data, "normalizer", where)
+    splitter = section(data, "pre_tokenizer", where).get("type")
     split = splitter == "BertPreTokenizer"
     if (
         normalizer.get("type") != "BertNormalizer"
@@ -125,9 +126,10 @@ def _from_tokenizer_json(data: dict[str, Any], where: str) -> tuple[dict[str, An
         or normalizer.get("clean_text", True) is not split
     ):
         raise UnsupportedSettingError(
-            f"{where} prepares text with normalizer={normalizer} and pre_tokenizer={splitter}, "
-            "which WordPiece here cannot do the same way: it knows BertNormalizer and "
-            "BertPreTokenizer. Remove tokenizer.json to use vocab.txt with BERT's own rules."
+            f"{where} prepares text with normalizer={normalizer!s:.200} and "
+            f"pre_tokenizer={splitter!s:.100}, which WordPiece here cannot do the same way: it "
+            "knows BertNormalizer and BertPreTokenizer. Remove tokenizer.json to use vocab.txt "
+            "with BERT's own rules."
         )
     arguments: dict[str, Any] = {
         "split": split,

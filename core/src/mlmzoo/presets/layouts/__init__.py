@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from mlmzoo.contract.errors import PresetFormatError
+import numpy as np
+
+from mlmzoo.contract.errors import PresetFormatError, WeightsError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Family
 from mlmzoo.presets.contents import Contents, WriteRequest
+from mlmzoo.presets.json_files import require_json
 from mlmzoo.presets.layouts import keras, transformers
-from mlmzoo.presets.settings import require_json
+from mlmzoo.presets.layouts.place import check_place, stale
+from mlmzoo.presets.staging import staged
 
 LAYOUTS: dict[str, ModuleType] = {keras.NAME: keras, transformers.NAME: transformers}
 """Closed: a third layout would need a third column in every family's table."""
@@ -73,16 +79,65 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     return contents
 
 
-def write(directory: Path, request: WriteRequest, layout: str = keras.NAME) -> None:
-    """Write a preset, or those parts of one that `request` holds.
+def write(
+    directory: str | os.PathLike[str],
+    request: WriteRequest,
+    layout: str = keras.NAME,
+    *,
+    overwrite: bool = False,
+    allow_non_finite: bool = False,
+) -> None:
+    """Write a preset, or those parts of one that `request` holds, as a whole or not at all.
+
+    A part that is written takes the place of its older self in either layout; what else the
+    directory holds stays.
 
     Args:
         directory: Where to; made if it is not there.
         request: What to write.
         layout: ``"keras"`` or ``"transformers"``.
+        overwrite: Whether `directory` may be a file, which is replaced, or a directory that holds
+            something else than a preset, which stays.
+        allow_non_finite: Whether weights may be NaN or infinite.
 
     Raises:
+        SavingError: `directory` may not be written to, or could not be. What was there stays.
         PresetFormatError: There is no layout of that name.
         UnsupportedSettingError: The layout cannot express a setting.
+        WeightsError: A weight is not finite, or too large for the stored dtype.
+
+    Warns:
+        PresetWarning: The layout's own library will compute something differently.
     """
-    by_name(layout).write(directory, request)
+    format = by_name(layout)
+    target = check_place(directory, overwrite)
+    checked = request if allow_non_finite else replace(request, read=_Finite(request.read))
+    with staged(target, stale(target, request)) as staging:
+        format.write(staging, checked)
+        if isinstance(checked.read, _Finite):
+            checked.read.refuse()
+    format.warn_of_differences(request)
+
+
+class _Finite:
+    """Reads values of variables, and remembers which were not finite."""
+
+    def __init__(self, read: Callable[[str], np.ndarray] | None) -> None:
+        self._read, self._bad = read, set[str]()
+
+    def __call__(self, path: str) -> np.ndarray:
+        assert self._read is not None
+        value = self._read(path)
+        # Not np.isfinite(value): that is another array. The extremes are NaN if a value is.
+        if value.size and not np.isfinite([value.min(), value.max()]).all():
+            self._bad.add(path)
+        return value
+
+    def refuse(self) -> None:
+        """Raise if a value was not finite."""
+        if self._bad:
+            raise WeightsError(
+                f"A model was to be saved with NaN or infinite values in {sorted(self._bad)}. "
+                "Such a model answers nothing; go back to an earlier state. To save it all the "
+                "same, pass allow_non_finite=True."
+            )

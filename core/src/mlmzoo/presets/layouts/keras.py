@@ -7,7 +7,7 @@ cannot express stands under our own key, which KerasHub ignores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
 from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.json_files import read_json, require_json, unused_note
 from mlmzoo.presets.layouts.keras_names import (
     CONFIG,
     NAME,
@@ -27,22 +28,26 @@ from mlmzoo.presets.layouts.keras_names import (
     TOKENIZER,
     WEIGHTS,
 )
-from mlmzoo.presets.layouts.keras_writing import write
-from mlmzoo.presets.settings import (
-    check,
-    mapping_entry,
-    own_entries,
-    read_json,
-    require_json,
-)
+from mlmzoo.presets.layouts.keras_writing import warn_of_differences, write
+from mlmzoo.presets.settings import NAME_LENGTH, OWN_KEY, check, mapping_entry, own_entries
 from mlmzoo.presets.shards import open_shards
 from mlmzoo.presets.tensors import Renamed, Tensors
 from mlmzoo.presets.tensors.hdf5 import HDF5File
 
-__all__ = ["NAME", "read", "recognises", "write"]
+__all__ = ["NAME", "read", "recognises", "warn_of_differences", "write"]
 
 NOT_ARGUMENTS = frozenset({"name", "trainable", "dtype", "config_file", "vocabulary", "proto"})
 """Entries of a KerasHub config that are no arguments of ours."""
+
+OBJECT = frozenset(
+    {"module", "class_name", "config", "registered_name", "build_config", "compile_config", OWN_KEY}
+)
+"""Entries of a serialized Keras object. What module it came from is not looked at."""
+
+OF_TASK = frozenset({"backbone", "preprocessor", "name", "trainable", "dtype"})
+
+OWN = frozenset({"backbone", "head", "head_state", "tokenizer", "preprocessor"})
+"""What stands under our own key, in one file or another."""
 
 ATTENTION_SPELLING = re.compile(r"/_(query|key|value|output)_dense/")
 """Keras up to 3.0.2 named these sublayers by their private attributes."""
@@ -63,11 +68,18 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     config = require_json(files, CONFIG)
     where = f"{CONFIG} of {files.handle}"
     outer = config
+    notes = _unused_notes(CONFIG, outer)
     # The first task presets had the config of the whole task in this file.
     whole_task = _is_object(mapping_entry(config, "config", where).get("backbone"))
     if whole_task:
         config = config["config"]["backbone"]
-    family = registry.family_by_serialized_name(config["registered_name"])
+    name = config["registered_name"]
+    if len(name) > NAME_LENGTH:
+        raise PresetFormatError(
+            f"{where} gives a 'registered_name' of {len(name)} characters, {name!r:.60}…; a name "
+            f"has at most {NAME_LENGTH}. Check that the preset is what you think it is."
+        )
+    family = registry.family_by_serialized_name(name)
     checkpoint: Checkpoint = registry.checkpoint(family)
 
     own = own_entries(outer, where)
@@ -90,6 +102,11 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
 
     preprocessor = read_json(files, PREPROCESSOR) or _nested(task, "preprocessor")
     tokenizer = read_json(files, TOKENIZER) or _nested(preprocessor, "tokenizer")
+    notes += [] if whole_task else _unused_notes(TASK, task, OF_TASK)
+    notes += _unused_notes(
+        PREPROCESSOR, preprocessor, {"tokenizer", *NOT_ARGUMENTS, *PREPROCESSOR_ARGUMENTS}
+    )
+    notes += _unused_notes(TOKENIZER, tokenizer)
     return Contents(
         layout=NAME,
         family=family,
@@ -102,7 +119,28 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
         files=files,
         opener=partial(_open, files, checkpoint, backbone, whole_task),
         saved_head_state=_head_state(own_task, files),
+        notes=tuple(notes),
     )
+
+
+def _unused_notes(
+    name: str, entries: Mapping[str, Any] | None, arguments: Collection[str] | None = None
+) -> list[str]:
+    """Notes on what an object of a file holds and nothing here takes.
+
+    Args:
+        name: Name of the file.
+        entries: The object.
+        arguments: Entries of its config that are known; ``None`` where all of them are checked.
+    """
+    entries = entries or {}
+    notes = unused_note(name, entries, OBJECT)
+    config, own = entries.get("config"), entries.get(OWN_KEY)
+    if arguments is not None and isinstance(config, dict):
+        notes += unused_note(f"'config' in {name}", config, arguments)
+    if isinstance(own, dict):
+        notes += unused_note(f"{OWN_KEY!r} in {name}", own, {"format", *OWN})
+    return notes
 
 
 def _is_object(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmzoo.contract.errors import PresetFormatError, PresetWarning
+from mlmzoo.contract.errors import InputError, PresetFormatError, PresetWarning
 from mlmzoo.contract.records import Family, Weight
 from mlmzoo.presets import weights
 from mlmzoo.presets.contents import WriteRequest
@@ -28,7 +29,7 @@ from mlmzoo.presets.layouts.keras_names import (
     WEIGHTS,
 )
 from mlmzoo.presets.settings import OWN_FORMAT, OWN_KEY
-from mlmzoo.presets.writer import Entry, staged, write_hdf5, write_json
+from mlmzoo.presets.writer import Entry, write_hdf5, write_json
 
 OPTIMIZER = {
     "optimizer/vars/0": np.int32(0),
@@ -39,35 +40,26 @@ looks for the optimizer's variables."""
 
 
 def write(directory: Path, request: WriteRequest) -> None:
-    """Write a preset; see `mlmzoo.presets.layouts.write`.
-
-    Warns:
-        PresetWarning: KerasHub will compute something differently; the warning names it.
-    """
+    """Write the files of a preset into an empty directory; see `mlmzoo.presets.layouts.write`."""
     names = _class_names(request.family)
     tokenizer = _tokenizer_object(names, request)
     preprocessor = _preprocessor_object(names, request, tokenizer)
-    # A head beside another backbone than the one it was trained on would be worse than none.
-    stale = (TASK, TASK_WEIGHTS) if request.backbone is not None else ()
-    with staged(Path(directory), stale) as staging:
-        if request.backbone is not None:
-            backbone = _backbone_object(names, request, request.backbone)
-            write_json(staging / CONFIG, backbone)
-            write_json(staging / METADATA, _metadata(request))
-            write_hdf5(staging / WEIGHTS, _entries(request, "backbone"), request.dtype)
-            if request.head is not None:
-                task = _task_object(names, request, backbone, preprocessor)
-                write_json(staging / TASK, task)
-                write_hdf5(
-                    staging / TASK_WEIGHTS, _entries(request, "head"), request.dtype, OPTIMIZER
-                )
-        if tokenizer is not None:
-            write_json(staging / TOKENIZER, tokenizer)
-        if preprocessor is not None:
-            write_json(staging / PREPROCESSOR, preprocessor)
-        if request.write_tokenizer is not None:
-            request.write_tokenizer(staging, NAME)
-    _warn_of_differences(request)
+    if request.backbone is not None:
+        backbone = _backbone_object(names, request, request.backbone)
+        write_json(directory / CONFIG, backbone)
+        write_json(directory / METADATA, _metadata(request))
+        write_hdf5(directory / WEIGHTS, _entries(request, "backbone"), request.dtype)
+        if request.head is not None:
+            write_json(directory / TASK, _task_object(names, request, backbone, preprocessor))
+            write_hdf5(
+                directory / TASK_WEIGHTS, _entries(request, "head"), request.dtype, OPTIMIZER
+            )
+    if tokenizer is not None:
+        write_json(directory / TOKENIZER, tokenizer)
+    if preprocessor is not None:
+        write_json(directory / PREPROCESSOR, preprocessor)
+    if request.write_tokenizer is not None:
+        request.write_tokenizer(directory, NAME)
 
 
 def _class_names(family: Family) -> dict[str, str]:
@@ -169,9 +161,23 @@ def _metadata(request: WriteRequest) -> dict[str, Any]:
     return {
         "keras_version": metadata.version("keras"),
         "parameter_count": int(request.parameters),
-        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "date_saved": _now().strftime("%Y-%m-%d@%H:%M:%S"),
         "tasks": ["MaskedLM"],
     }
+
+
+def _now() -> datetime.datetime:
+    """Now, or the moment that reproducible builds name: https://reproducible-builds.org/specs."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given is None:
+        return datetime.datetime.now()
+    try:
+        return datetime.datetime.fromtimestamp(int(given), datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InputError(
+            f"SOURCE_DATE_EPOCH is {given!r:.100}, and has to be a number of seconds since 1970. "
+            "Correct it or unset it."
+        ) from None
 
 
 def _entries(request: WriteRequest, part: str) -> list[Entry]:
@@ -191,7 +197,8 @@ def _entry(row: Weight, request: WriteRequest, heads: int | None) -> Entry:
     )
 
 
-def _warn_of_differences(request: WriteRequest) -> None:
+def warn_of_differences(request: WriteRequest) -> None:
+    """Warn of what KerasHub will compute differently, and name it."""
     numerics = request.checkpoint.keras_numerics
     differences = [
         f"{part} {key} is {given[key]!r} here and {theirs!r} there"
@@ -205,7 +212,7 @@ def _warn_of_differences(request: WriteRequest) -> None:
             "KerasHub will load this preset and compute slightly different numbers, because its "
             f"format cannot express: {'; '.join(differences)}. mlmzoo reads it back exactly.",
             PresetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     if request.tokenizer_extras:
         extras = ", ".join(
@@ -215,5 +222,5 @@ def _warn_of_differences(request: WriteRequest) -> None:
             "KerasHub will load this tokenizer and make other tokens of some texts, because its "
             f"format cannot express: {extras}. mlmzoo reads it back exactly.",
             PresetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )

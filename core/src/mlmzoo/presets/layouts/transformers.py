@@ -20,16 +20,16 @@ from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family, Weight
 from mlmzoo.presets import weights
 from mlmzoo.presets.contents import Contents, WriteRequest
+from mlmzoo.presets.json_files import read_json, require_json, unused_note
 from mlmzoo.presets.settings import (
+    NAME_LENGTH,
     OWN_FORMAT,
     OWN_KEY,
     check,
     from_transformers,
     mapping_entry,
     own_entries,
-    read_json,
     refuse_unrepresentable,
-    require_json,
     required_entries,
     to_transformers,
 )
@@ -37,7 +37,7 @@ from mlmzoo.presets.shards import open_shards
 from mlmzoo.presets.tensors import Renamed, Tensors
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
 from mlmzoo.presets.tensors.torch_bin import TorchFile
-from mlmzoo.presets.writer import Entry, staged, write_json, write_safetensors
+from mlmzoo.presets.writer import Entry, write_json, write_safetensors
 
 NAME = "transformers"
 
@@ -49,6 +49,16 @@ WEIGHT_FILES: tuple[tuple[str, Callable[[Path], Tensors]], ...] = (
     ("pytorch_model.bin", TorchFile),
 )
 """In the order they are tried; each also as shards, with ``.index.json`` behind its name."""
+
+ABOUT = frozenset(
+    {
+        "architectures", "model_type", "dtype", "torch_dtype", "transformers_version",
+        "tie_word_embeddings", "_name_or_path", "_num_labels", "id2label", "label2id",
+        "bos_token_id", "eos_token_id", "pad_token_id", "initializer_range", "use_cache",
+        "gradient_checkpointing", "output_past", "classifier_dropout", OWN_KEY,
+    }
+)  # fmt: skip
+"""Entries of a ``config.json`` that are known and say nothing of what the encoder computes."""
 
 COMPARED_ROWS = 4096
 """Rows compared at a time when a tensor has to equal another."""
@@ -67,7 +77,13 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
     config = require_json(files, CONFIG)
     where = f"{CONFIG} of {files.handle}"
     if family is None or "model_type" in config:
-        family = registry.family_by_model_type(config.get("model_type"))
+        name = config.get("model_type")
+        if not isinstance(name, str) or len(name) > NAME_LENGTH:
+            raise PresetFormatError(
+                f"{where} gives {name!r:.60} as its 'model_type', which must be a name of up to "
+                f"{NAME_LENGTH} characters. Check that the preset is what you think it is."
+            )
+        family = registry.family_by_model_type(name)
     checkpoint: Checkpoint = registry.checkpoint(family)
     refuse_unrepresentable(checkpoint, config, where, family.name)
     backbone, notes = from_transformers(checkpoint.settings, config, where)
@@ -91,6 +107,10 @@ def read(files: Files, registry: Any, family: Family | None = None) -> Contents:
             f"{where} says the head is {state!r:.100}; it can be 'trained', 'unknown' or 'random'. "
             "Save the preset again."
         )
+    known = {row.transformers for row in (*checkpoint.settings, *checkpoint.head_settings)}
+    known |= {row.transformers for row in checkpoint.requires}
+    notes += unused_note(CONFIG, config, ABOUT | known)
+    notes += unused_note(f"{OWN_KEY!r} in {CONFIG}", own, {"backbone", "head", "head_state"})
     dtype = config.get("dtype", config.get("torch_dtype"))
     opener = partial(_open, files, checkpoint, backbone)
     return Contents(
@@ -251,19 +271,12 @@ def _equal(tensors: Tensors, first: str, second: str) -> bool:
 
 
 def write(directory: Path, request: WriteRequest) -> None:
-    """Write a preset; see `mlmzoo.presets.layouts.write`.
-
-    Warns:
-        PresetWarning: transformers will compute something differently; the warning names it.
-    """
-    config = None if request.backbone is None else _config(request, request.backbone)
-    with staged(Path(directory)) as staging:
-        if config is not None:
-            write_json(staging / CONFIG, config)
-            write_safetensors(staging / WEIGHTS, _entries(request), request.dtype)
-        if request.write_tokenizer is not None:
-            request.write_tokenizer(staging, NAME)
-    _warn_of_differences(request)
+    """Write the files of a preset into an empty directory; see `mlmzoo.presets.layouts.write`."""
+    if request.backbone is not None:
+        write_json(directory / CONFIG, _config(request, request.backbone))
+        write_safetensors(directory / WEIGHTS, _entries(request), request.dtype)
+    if request.write_tokenizer is not None:
+        request.write_tokenizer(directory, NAME)
 
 
 def _config(request: WriteRequest, backbone: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,7 +339,8 @@ def _row_entries(row: Weight, request: WriteRequest, prefix: str) -> Iterator[En
         yield Entry(row.folded.removeprefix(prefix), zeros.shape, lambda: zeros)
 
 
-def _warn_of_differences(request: WriteRequest) -> None:
+def warn_of_differences(request: WriteRequest) -> None:
+    """Warn of what transformers will compute differently, and name it."""
     if request.backbone is None:
         return
     checkpoint = request.checkpoint
@@ -348,5 +362,5 @@ def _warn_of_differences(request: WriteRequest) -> None:
             f"because its format cannot express: {'; '.join(differences)}. mlmzoo reads it back "
             "exactly.",
             PresetWarning,
-            stacklevel=4,
+            stacklevel=6,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mlmzoo.contract.errors import (
     HandleError,
@@ -13,8 +16,12 @@ from mlmzoo.contract.errors import (
     MlmzooError,
     PresetMissingError,
 )
+from mlmzoo.presets.sources import downloader
+from mlmzoo.presets.sources.checks import blob_of, is_intact
+from mlmzoo.presets.sources.download_settings import offline, patience
 from mlmzoo.presets.sources.file_names import check_file_name
-from mlmzoo.presets.sources.hub_faults import is_local, reason, status_of
+from mlmzoo.presets.sources.hub_faults import local_error
+from mlmzoo.presets.sources.progress import Progress, Stalled
 
 _FORM = "hf://org/name or hf://org/name@revision"
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
@@ -56,13 +63,16 @@ class HuggingFaceFiles:
 
         The first call settles the commit, so that a branch that moves during a load does not mix
         two versions. What a commit holds never changes: a file, or the client's own note that
-        there is none, is used without a request.
+        there is none, is used without a request. A file's contents are compared with the hash that
+        the hub announced, once; a damaged one is removed and fetched again, once.
 
         Raises:
-            HubUnavailableError: The hub could not be reached or failed.
+            HubUnavailableError: The hub could not be reached, failed, stalled or sent something
+                else than the file; or requests are forbidden and the file is not in the cache.
             HubAccessError: The repository is gated or private, or the token was refused.
             PresetMissingError: There is no such repository or revision.
             PresetFormatError: `name` leads out of the preset.
+            OSError: This machine failed: a full disk, a cache that may not be written to.
         """
         check_file_name(name, self.handle)
         if self._commit is None:
@@ -72,128 +82,203 @@ class HuggingFaceFiles:
         return self._fetch(name, self._commit or self._revision)
 
     def _fetch(self, name: str, revision: str) -> Path | None:
-        try:
-            from huggingface_hub import hf_hub_download
-            from huggingface_hub.errors import RemoteEntryNotFoundError
-        except ImportError as error:
-            raise HubUnavailableError(
-                f"{self.handle} needs the package huggingface_hub, which cannot be imported: "
-                f"{error}. Run: pip install huggingface_hub"
-            ) from error
-        if revision == self._commit:
+        forbidden = offline()
+        path, absent, etag = None, False, None
+        if forbidden or revision == self._commit:
             path, absent = self._cached(name, revision)
-            if path or absent:
-                return path
-        try:
-            path = Path(
-                hf_hub_download(
-                    self._repository,
-                    name,
-                    revision=revision,
-                    endpoint=self._endpoint,
-                    cache_dir=self._cache,
-                    library_name="mlmzoo",
+        if path is None and not absent:
+            if forbidden:
+                raise HubUnavailableError(
+                    f"{self._asked(name)} is not in the cache, and {forbidden} forbids to ask "
+                    "Hugging Face whether it exists. Unset the variable, or load the preset once "
+                    "with a network."
                 )
-            )
-        except RemoteEntryNotFoundError as error:
-            self._settle(error.response.headers.get("X-Repo-Commit"))
+            path, etag = self._download(name, revision)
+        if path is None:
             return None
-        except Exception as error:
-            # The client turns to its cache after most faults, not after all, and not to its notes.
-            cached, absent = self._cached(name, revision)
-            if absent and not _answered(error):
-                return None
-            if cached is None or _answered(error):
-                self._explain(error, name, revision)
-            path = cached
         # The client's cache: …/snapshots/<commit>/<name>
         self._settle(path.parents[name.count("/")].name)
-        return path
+        if self._intact(path, etag):
+            return path
+        if forbidden:
+            self._remove(path, etag)
+            raise HubUnavailableError(
+                f"{self._asked(name)} was damaged in the cache and has been removed; {forbidden} "
+                "forbids to fetch it again. Unset the variable, or load the preset once with a "
+                "network."
+            )
+        return self._once_more(name, revision, path, etag)
+
+    def _once_more(self, name: str, revision: str, damaged: Path, etag: str | None) -> Path | None:
+        """Download a file again that is not what the hub announced, in its place."""
+        if not _COMMIT.fullmatch(self._revision) and revision == self._revision:
+            self._commit = None  # the branch can have moved between the two requests of a download
+        if blob_of(damaged) is None:  # the client replaces what a link leads to, and no other file
+            self._remove(damaged, etag)
+        try:
+            path, announced = self._download(name, revision, again=True)
+        except BaseException:
+            self._remove(damaged, etag)
+            raise
+        if path != damaged:
+            self._remove(damaged, etag)
+        if path is None:
+            return None
+        self._settle(path.parents[name.count("/")].name)
+        if self._intact(path, announced):
+            return path
+        self._remove(path, announced)
+        raise HubUnavailableError(
+            f"{self._asked(name)}: what was sent is not what Hugging Face announced (the hashes "
+            "differ), twice. Nothing of it was kept. A proxy or a mirror on the way can be the "
+            "cause; check HF_ENDPOINT and the network, and try again."
+        )
+
+    def _download(
+        self, name: str, revision: str, again: bool = False
+    ) -> tuple[Path | None, str | None]:
+        """Path and, where the cache does not tell it, ETag; no path where there is no such file."""
+        request = {
+            "hub": "hf",
+            "repository": self._repository,
+            "name": name,
+            "revision": revision,
+            "endpoint": self._endpoint,
+            "cache": str(self._cache_directory()),
+            "token": _notebook_token(),
+            "again": again,
+        }
+        try:
+            with Progress(self._blobs(), patience(), f"{self._repository}/{name}") as progress:
+                answer = downloader.ask(request, progress)
+        except Stalled as problem:
+            answer = {"fault": "unavailable", "reason": f"it stalled: {problem}"}
+        except downloader.Ended as problem:
+            answer = {"fault": "unavailable", "reason": str(problem)}
+        if "path" in answer:
+            return Path(answer["path"]), answer["etag"]
+        if "absent" in answer:
+            self._settle(answer["absent"])
+            return None, None
+        # The client turns to its cache after most faults, not after all, and not to its notes.
+        status = answer.get("status")
+        if not again and (status is None or status >= 500):
+            path, absent = self._cached(name, revision)
+            if path or absent:
+                return path, None
+        self._explain(answer, name, revision)
+
+    def _intact(self, path: Path, etag: str | None) -> bool:
+        blob = blob_of(path)
+        if blob is not None:
+            return is_intact(blob, blob.name)
+        return etag is None or is_intact(path, etag)
+
+    def _remove(self, path: Path, etag: str | None) -> None:
+        """Remove a damaged file from the client's cache: what it holds, then its name."""
+        blob = blob_of(path) or (self._blobs() / etag if etag else None)
+        for file in filter(None, (blob, path)):
+            with contextlib.suppress(OSError):  # if it stays, it is fetched or refused again
+                os.unlink(file)
+
+    def _blobs(self) -> Path:
+        folder = f"models--{self._repository.replace('/', '--')}"
+        return self._cache_directory() / folder / "blobs"
 
     def _cached(self, name: str, revision: str) -> tuple[Path | None, bool]:
         """Path in the cache, and whether the cache knows that there is no such file."""
+        self._client()
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
         found = try_to_load_from_cache(
-            self._repository, name, cache_dir=self._cache, revision=revision
+            self._repository, name, cache_dir=self._cache_directory(), revision=revision
         )
         return (Path(found) if isinstance(found, str) else None), found is _CACHED_NO_EXIST
+
+    def _cache_directory(self) -> Path:
+        return Path(self._cache or self._client().constants.HF_HUB_CACHE).absolute()
+
+    def _client(self) -> Any:
+        try:
+            import huggingface_hub.constants
+        except ImportError as error:
+            raise HubUnavailableError(_no_client(self.handle, str(error))) from error
+        return huggingface_hub
 
     def _settle(self, commit: str | None) -> None:
         if self._commit is None and commit and _COMMIT.fullmatch(commit):
             self._commit = commit
 
-    def _explain(self, error: Exception, name: str, revision: str) -> NoReturn:
-        """Raise the error of ours that says what `error` means; one that is not the hub's as is."""
-        from huggingface_hub import constants
-        from huggingface_hub.errors import (
-            GatedRepoError,
-            HFValidationError,
-            HTTPError,
-            LocalEntryNotFoundError,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-            XetDownloadError,
-        )
+    def _asked(self, name: str) -> str:
+        return f"{self.handle} (file {name!r})"
 
-        asked = f"{self.handle} (file {name!r})"
+    def _explain(self, fault: dict[str, Any], name: str, revision: str) -> NoReturn:
+        """Raise the error that says what `fault` means."""
+        asked = self._asked(name)
         page = f"https://huggingface.co/{self._repository}"
-        # The client wraps whatever went wrong, a 403 included, in "not found locally".
-        wrapped = isinstance(error, LocalEntryNotFoundError)
-        cause = error.__cause__ if wrapped and error.__cause__ else error
-        status = status_of(cause)
+        kind, why = fault["fault"], fault["reason"]
         explained: MlmzooError
-        if isinstance(cause, GatedRepoError):
+        if kind == "local":
+            raise local_error(
+                fault,
+                asked,
+                f"The cache is {self._cache_directory()}; free space or mend the rights there, or "
+                "set HF_HUB_CACHE to another place.",
+            )
+        if kind == "gated":
             explained = HubAccessError(
                 f"{asked}: Hugging Face says that the repository is gated. Log in "
                 f"(`hf auth login`, or set HF_TOKEN) and accept its terms at {page}."
             )
-        elif status in (401, 403):
+        elif kind == "refused":
             # Without a token the hub answers 401 for repositories that do not exist, too.
             explained = HubAccessError(
-                f"{asked}: Hugging Face refused access ({status}). It answers the same for a "
-                "repository that does not exist and for a private one. Check the name; if it is "
-                "right, log in with a token that may read it (`hf auth login`, or set HF_TOKEN) "
+                f"{asked}: Hugging Face refused access ({fault['status']}). It answers the same "
+                "for a repository that does not exist and for a private one. Check the name; if it "
+                "is right, log in with a token that may read it (`hf auth login`, or set HF_TOKEN) "
                 f"and accept its terms, if it has any, at {page}."
             )
-        elif isinstance(cause, RepositoryNotFoundError):
+        elif kind == "no repository":
             explained = PresetMissingError(
                 f"{asked}: Hugging Face has no repository {self._repository!r}. Check the name; "
                 "if it is private, log in (`hf auth login`, or set HF_TOKEN)."
             )
-        elif isinstance(cause, RevisionNotFoundError):
+        elif kind == "no revision":
             explained = PresetMissingError(
                 f"{asked}: the repository {self._repository!r} has no revision {revision!r}. "
                 f"Its branches and tags are listed at {page}/tree/main."
             )
-        elif isinstance(cause, HFValidationError):
-            explained = HandleError(f"{asked}: {reason(cause)}. The form is {_FORM}.")
-        elif wrapped and constants.is_offline_mode():
-            explained = HubUnavailableError(
-                f"{asked} is not in the cache, and HF_HUB_OFFLINE forbids to ask whether it "
-                "exists. Unset HF_HUB_OFFLINE, or load the preset once with a network."
-            )
-        elif wrapped or (
-            isinstance(cause, (HTTPError, XetDownloadError, OSError)) and not is_local(cause)
-        ):
+        elif kind == "handle":
+            explained = HandleError(f"{asked}: {why}. The form is {_FORM}.")
+        elif kind == "client":
+            explained = HubUnavailableError(_no_client(self.handle, why))
+        else:
             explained = HubUnavailableError(
                 f"{asked} is not in the cache, and Hugging Face could not be reached or failed "
-                f"({reason(cause)}). Check the network and try again later; with a mirror, check "
-                "HF_ENDPOINT."
+                f"({why}). Check the network and try again later; with a mirror, check "
+                "HF_ENDPOINT, and behind a proxy whether it lets the hub through."
             )
-        else:
-            raise error
-        # The client's own message can hold signed addresses, so it is not shown as the cause.
-        raise explained from None
+        raise explained
 
     def __repr__(self) -> str:
         return f"HuggingFaceFiles({self.handle!r}, commit={self._commit!r})"
 
 
-def _answered(error: Exception) -> bool:
-    """Whether the hub answered (with an error), rather than being out of reach or failing."""
-    status = status_of(error.__cause__ or error)
-    return status is not None and status < 500
+def _no_client(handle: str, why: str) -> str:
+    return (
+        f"{handle} needs the package huggingface_hub, which cannot be imported: {why}. "
+        "Run: pip install huggingface_hub"
+    )
+
+
+def _notebook_token() -> str | None:
+    """The token among a Colab notebook's secrets, which only this process can read."""
+    if "google.colab" not in sys.modules:
+        return None
+    from huggingface_hub import get_token
+
+    token: str | None = get_token()
+    return token
 
 
 class HuggingFaceSource:

@@ -1,12 +1,11 @@
-"""Presets on Kaggle Models, through kagglehub and its own cache."""
+"""Presets on Kaggle Models, through kagglehub and a cache of our own."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import warnings
-from contextlib import redirect_stdout
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,9 +17,12 @@ from mlmzoo.contract.errors import (
     PresetMissingError,
     PresetWarning,
 )
-from mlmzoo.presets.sources.deadline import Stalled, while_growing
+from mlmzoo.presets.sources import downloader
+from mlmzoo.presets.sources.download_settings import offline, patience
 from mlmzoo.presets.sources.file_names import check_file_name
-from mlmzoo.presets.sources.hub_faults import is_local, reason, status_of
+from mlmzoo.presets.sources.hub_faults import local, local_error
+from mlmzoo.presets.sources.kaggle_cache import KaggleCache
+from mlmzoo.presets.sources.progress import Progress, Stalled
 
 _FORM = "kaggle://org/model/framework/variation or kaggle://org/model/framework/variation/version"
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
@@ -30,69 +32,58 @@ _PIN = "config.json"
 """Every preset has this file, so that it is not there means that there is no such preset, and the
 version it comes from is the version of all the others."""
 
-_PATIENCE = 120.0
-"""Seconds without a byte before a download is given up. kagglehub writes blocks of 1 MiB, so this
-asks for 9 kB/s."""
-
 
 class KaggleFiles:
     """The files of one version of a model variation.
-
-    Not covered: two processes that fetch one file at the same time can damage it, as kagglehub
-    has no lock; a file is checked against a hash only where Kaggle sends one.
 
     Args:
         handle: The whole handle.
         model: ``"org/model/framework/variation"``.
         version: Its version, or ``None`` for the newest.
-        patience: Seconds without progress after which a download is given up.
     """
 
-    def __init__(self, handle: str, model: str, version: int | None, patience: float = _PATIENCE):
+    def __init__(self, handle: str, model: str, version: int | None):
         self.handle = handle
         self._model = model
         self._version = version
-        self._patience = patience
         self._config: Path | None = None
 
     def path(self, name: str) -> Path | None:
-        """Path in the client's cache of the file called `name`, downloaded if need be.
+        """Path of the file called `name`, downloaded if need be.
 
         The first call settles the version. What a version holds never changes: a file in the
-        cache, or our note beside it that there is none, is used without a request.
+        cache, or our note that there is none, is used without a request.
 
         Raises:
-            HubUnavailableError: Kaggle could not be reached, failed or stalled.
+            HubUnavailableError: Kaggle could not be reached, failed, stalled or sent something
+                else than the file; or requests are forbidden and the file is not in the cache.
             HubAccessError: Kaggle refused access, or wants its terms to be accepted.
             PresetMissingError: There is no such model or version, or it is no preset.
             PresetFormatError: `name` leads out of the preset.
+            OSError: This machine failed: a full disk, a cache that may not be written to.
         """
         check_file_name(name, self.handle)
         if self._config is None:
             self._config = self._settle()
-        if name == _PIN:
-            return self._config
-        note = self._absence(name)
-        if note is not None and note.is_file():
-            return None
-        path = self._fetch(name)
-        if path is None and note is not None:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.touch()
-        return path
+        return self._config if name == _PIN else self._fetch(name)
 
     def _settle(self) -> Path:
+        cache = KaggleCache(self._model)
+        if self._version is None and offline():
+            self._version = cache.newest(_PIN)
         try:
             path = self._fetch(_PIN)
-        except HubUnavailableError as error:
-            # Which version is the newest cannot be asked; the newest one seen before will do.
-            self._version = self._version or self._newest_in_cache()
-            path = self._fetch(_PIN) if self._version else None
-            if path is None:
+        except OSError as error:
+            # Which version is the newest cannot be asked, or a read-only cache does not allow to;
+            # the newest one seen before will do.
+            newest = cache.newest(_PIN) if self._version is None else None
+            if newest is None or isinstance(error, HubAccessError):
                 raise
+            path = cache.find(newest, _PIN)
+            self._version = newest
             warnings.warn(
                 f"{self.handle}: Kaggle could not be asked for the newest version, so version "
-                f"{self._version} is used, the newest in the cache. ({error})",
+                f"{newest} is used, the newest in the cache. ({error})",
                 PresetWarning,
                 stacklevel=2,
             )
@@ -102,136 +93,148 @@ class KaggleFiles:
                 f"{_PIN} and is no preset. The form is {_FORM}; models are listed at "
                 "https://www.kaggle.com/models."
             )
-        if self._version is None and _VERSION.fullmatch(path.parent.name):
-            self._version = int(path.parent.name)
         return path
 
     def _fetch(self, name: str) -> Path | None:
-        kagglehub = _client(self.handle)
-        handle = f"{self._model}/{self._version}" if self._version else self._model
-        try:
-            path = while_growing(
-                lambda: kagglehub.model_download(handle, path=name),
-                self._cache(),
-                self._patience,
-            )
-        except Stalled as error:
+        cache = KaggleCache(self._model)
+        if self._version is not None:
+            found = cache.find(self._version, name)
+            if found is not None or cache.is_absent(self._version, name):
+                return found
+        if forbidden := offline():
             raise HubUnavailableError(
-                f"{self.handle} (file {name!r}): Kaggle does not answer or stopped sending "
-                f"({error}). Check the network and try again."
-            ) from None
-        except Exception as error:
-            response = getattr(error, "response", None)
-            status = _status(error)
-            if response is not None:
-                response.close()  # kagglehub leaves refused connections open
-            if status == 404 or "is not present in the model files" in str(error):
-                return None  # the second: the words of a Kaggle notebook, where files are mounted
-            self._explain(error, status, name)
-        return Path(path)
+                f"{self._asked(name)} is not in the cache, and {forbidden} forbids to ask Kaggle "
+                "whether it exists. Unset the variable, or load the preset once with a network."
+            )
+        answer: dict[str, Any] | None
+        try:
+            with cache.private(self._version, patience()) as directory:
+                # Another process can have fetched it while this one waited for its turn.
+                if self._version is not None and (found := cache.find(self._version, name)):
+                    return found
+                answer = self._ask(name, directory, cache)
+                if "path" in answer:
+                    return self._kept(Path(answer["path"]), name, directory, cache)
+        except Stalled as problem:
+            answer = {"fault": "waited", "reason": str(problem)}
+        except OSError as error:
+            answer = local(error)
+            if answer is None:
+                raise
+        if "absent" not in answer:
+            self._explain(answer, name)
+        if self._version is not None and name != _PIN:
+            cache.note_absent(self._version, name)
+        return None
 
-    def _cache(self) -> Path:
-        """Where kagglehub keeps this variation: one folder per version."""
-        from kagglehub.config import get_cache_folder
-
-        return Path(get_cache_folder(), "models", *self._model.split("/"))
-
-    def _newest_in_cache(self) -> int | None:
-        marks = self._cache().glob(f".complete/*/{_PIN}.complete")
-        versions = [mark.parent.name for mark in marks]
-        return max((int(name) for name in versions if _VERSION.fullmatch(name)), default=None)
-
-    def _absence(self, name: str) -> Path | None:
-        """Our note that this version has no file `name`.
-
-        kagglehub keeps none, and a preset that was loaded once must load without a network.
-        """
+    def _ask(self, name: str, directory: Path, cache: KaggleCache) -> dict[str, Any]:
+        """What the downloading process answers; a fault where it does not."""
         if self._version is None:
-            return None
-        return self._cache() / ".mlmzoo-absent" / str(self._version) / name
+            cache.show(directory, name)
+        request = {
+            "hub": "kaggle",
+            "model": f"{self._model}/{self._version}" if self._version else self._model,
+            "name": name,
+            "directory": str(directory),
+            "credentials": _credentials(),
+        }
+        try:
+            with Progress(directory, patience(), f"{self._model}/{name}") as progress:
+                return downloader.ask(request, progress)
+        except Stalled as problem:
+            return {"fault": "stalled", "reason": str(problem)}
+        except downloader.Ended as problem:
+            return {"fault": "unavailable", "reason": str(problem)}
 
-    def _explain(self, error: Exception, status: int | None, name: str) -> NoReturn:
-        """Raise the error of ours that says what `error` means; one that is not Kaggle's as is."""
-        from kagglehub.exceptions import CredentialError, UnauthenticatedError
+    def _kept(self, path: Path, name: str, directory: Path, cache: KaggleCache) -> Path:
+        """Where a downloaded file is from now on; settles the version."""
+        version = path.parents[name.count("/")].name
+        if self._version is None and _VERSION.fullmatch(version):
+            self._version = int(version)
+        if self._version is None or not path.is_relative_to(directory):
+            return path  # mounted, in a Kaggle or Colab notebook
+        return cache.keep(path, self._version, name)
 
-        asked = f"{self.handle} (file {name!r})"
+    def _asked(self, name: str) -> str:
+        return f"{self.handle} (file {name!r})"
+
+    def _explain(self, fault: dict[str, Any], name: str) -> NoReturn:
+        """Raise the error that says what `fault` means."""
+        asked = self._asked(name)
         page = "https://www.kaggle.com/models/" + "/".join(self._model.split("/")[:2])
+        kind, why = fault["fault"], fault["reason"]
         explained: MlmzooError
-        if status in (401, 403):
+        if kind == "local":
+            raise local_error(
+                fault,
+                asked,
+                f"The cache is {KaggleCache(self._model).directory}; free space or mend the rights "
+                "there, or set MLMZOO_CACHE to another place.",
+            )
+        if kind == "refused":
             explained = HubAccessError(
-                f"{asked}: Kaggle refused access ({status}). Check the name; if it is "
+                f"{asked}: Kaggle refused access ({fault['status']}). Check the name; if it is "
                 "right, log in (`kagglehub.login()`, or set KAGGLE_API_TOKEN) and accept the "
                 f"model's terms at {page}."
             )
-        elif isinstance(error, (CredentialError, UnauthenticatedError)):
+        elif kind == "credentials":
             explained = HubAccessError(
-                f"{asked}: Kaggle wants credentials ({reason(error)}). Log in "
-                "(`kagglehub.login()`, or set KAGGLE_API_TOKEN)."
+                f"{asked}: Kaggle wants credentials ({why}). Log in (`kagglehub.login()`, or set "
+                "KAGGLE_API_TOKEN)."
             )
-        elif is_local(error):
-            raise error
-        elif isinstance(error, (OSError, json.JSONDecodeError)) or type(
-            error
-        ).__module__.startswith("kagglehub"):
-            explained = HubUnavailableError(
-                f"{asked} is not in the cache, and Kaggle could not be reached or failed "
-                f"({reason(error)}). Check the network and try again later."
+        elif kind == "settings":
+            explained = HubAccessError(
+                f"{asked}: kagglehub does not take its settings ({why}). Check the Kaggle "
+                "credentials in ~/.kaggle and in the variables KAGGLE_…."
             )
-        elif isinstance(error, ValueError) and "ModelFramework" in str(error):
+        elif kind == "framework":
             explained = HandleError(
                 f"{asked}: Kaggle knows no framework {self._model.split('/')[2]!r}. The form is "
                 f"{_FORM}; the framework of most presets is keras."
             )
-        elif isinstance(error, ValueError):
-            explained = HubAccessError(
-                f"{asked}: kagglehub does not take its settings ({reason(error)}). Check the "
-                "Kaggle credentials in ~/.kaggle and in the variables KAGGLE_…."
+        elif kind == "client":
+            explained = HubUnavailableError(
+                f"{self.handle} needs the package kagglehub, which cannot be imported: {why}. "
+                "Run: pip install kagglehub"
+            )
+        elif kind == "waited":
+            explained = HubUnavailableError(
+                f"{asked}: another process has been downloading it and made {why}. Try again; if "
+                "that process hangs, end it."
+            )
+        elif kind == "stalled":
+            explained = HubUnavailableError(
+                f"{asked}: Kaggle does not answer or stopped sending ({why}). Check the network "
+                "and try again."
             )
         else:
-            raise error
-        # The client's own message can hold signed addresses, so it is not shown as the cause.
-        raise explained from None
+            explained = HubUnavailableError(
+                f"{asked} is not in the cache, and Kaggle could not be reached or failed ({why}). "
+                "Check the network and try again later."
+            )
+        raise explained
 
     def __repr__(self) -> str:
         return f"KaggleFiles({self.handle!r}, version={self._version!r})"
 
 
-def _client(handle: str) -> Any:
-    try:
-        # kagglehub logs to what is standard output when it is imported, where answers belong.
-        with redirect_stdout(sys.stderr):
-            import kagglehub
-    except ImportError as error:
-        raise HubUnavailableError(
-            f"{handle} needs the package kagglehub, which cannot be imported: {error}. "
-            "Run: pip install kagglehub"
-        ) from error
-    return kagglehub
+def _credentials() -> dict[str, str] | None:
+    """Those that only this process knows: of `kagglehub.login()`, of a Colab notebook's secrets."""
+    if "kagglehub" not in sys.modules and "google.colab" not in sys.modules:
+        return None
+    with suppress(Exception):  # the client says in its own process what is wrong with them
+        from kagglehub.config import get_kaggle_credentials
 
-
-def _status(error: Exception) -> int | None:
-    """HTTP status, also where Kaggle puts it into the body of an answer with status 200."""
-    status = status_of(error)
-    if status is not None and status < 400:
-        try:
-            code = error.response.json()["code"]  # type: ignore[attr-defined]
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
-            return status
-        return code if isinstance(code, int) else status
-    return status
+        found = get_kaggle_credentials()
+        known = {name: getattr(found, name, None) for name in ("username", "key", "api_key")}
+        return {name: value for name, value in known.items() if value} or None
+    return None
 
 
 class KaggleSource:
-    """Kaggle Models: ``kaggle://org/model/framework/variation[/version]``.
-
-    Args:
-        patience: Seconds without progress after which a download is given up.
-    """
+    """Kaggle Models: ``kaggle://org/model/framework/variation[/version]``."""
 
     scheme = "kaggle"
-
-    def __init__(self, patience: float = _PATIENCE):
-        self._patience = patience
 
     def open(self, handle: str) -> KaggleFiles:
         """The files behind ``kaggle://org/model/framework/variation[/version]``.
@@ -250,5 +253,5 @@ class KaggleSource:
             hint = f"The version is a number such as 1, not {parts[4]!r}."
         else:
             version = int(parts[4]) if len(parts) == 5 else None
-            return KaggleFiles(handle, "/".join(parts[:4]), version, self._patience)
+            return KaggleFiles(handle, "/".join(parts[:4]), version)
         raise HandleError(f"{handle!r} is no preset on Kaggle: the form is {_FORM}. {hint}")

@@ -38,7 +38,8 @@ class PackageFiles:
         """
         check_file_name(name, self.handle)
         if self._files is None:
-            self._files = LocalFiles(self._find(), self.handle)
+            # A package is code that was installed, and some installers link its files.
+            self._files = LocalFiles(self._find(), self.handle, follow_links=True)
         return self._files.path(name)
 
     def _find(self) -> Path:

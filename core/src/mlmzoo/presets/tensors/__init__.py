@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.presets.json_files import CONTROL
 
 
 class Tensors(Protocol):
@@ -71,7 +72,8 @@ class Renamed(TensorFile):
             names become one, the one that had that name already wins and the other keeps its own.
 
     Raises:
-        PresetFormatError: Two stored names become one, and neither had it already.
+        PresetFormatError: Two stored names become one, and neither had it already; or a name
+            holds control characters.
     """
 
     def __init__(self, tensors: Tensors, rename: Callable[[str], str | None]) -> None:
@@ -79,6 +81,12 @@ class Renamed(TensorFile):
         stored = tensors.names()
         self._stored: dict[str, str] = {}
         for name in sorted(stored):
+            if CONTROL.search(name):
+                tensors.close()
+                raise PresetFormatError(
+                    f"The weights hold a tensor called {name!r:.200}, a name with control "
+                    "characters. Do not use this preset unless you trust where it comes from."
+                )
             new = rename(name)
             if new is None:
                 continue
@@ -118,13 +126,27 @@ class Renamed(TensorFile):
 
 
 class Sharded(TensorFile):
-    """Several files read as one. The first that holds a name answers for it."""
+    """Several files read as one. Closing them is the caller's where this raises.
 
-    def __init__(self, files: Sequence[Tensors]) -> None:
+    Args:
+        files: The files.
+        what: What names them, for the error.
+
+    Raises:
+        PresetFormatError: Two files hold a tensor of one name.
+    """
+
+    def __init__(self, files: Sequence[Tensors], what: str) -> None:
         self._files = tuple(files)
         self._where: dict[str, Tensors] = {}
-        for file in reversed(self._files):
-            self._where.update(dict.fromkeys(file.names(), file))
+        for file in self._files:
+            names = file.names()
+            if twice := sorted(names & self._where.keys()):
+                raise PresetFormatError(
+                    f"{what} names several files that hold {twice[0]!r:.200}. A tensor stands "
+                    "once; fetch or save the preset again."
+                )
+            self._where.update(dict.fromkeys(names, file))
 
     def names(self) -> set[str]:
         """Every tensor's name."""

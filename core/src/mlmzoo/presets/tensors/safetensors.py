@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.presets.json_files import parse_json
 from mlmzoo.presets.tensors import TensorFile
 
 DTYPES: dict[str, np.dtype] = {
@@ -32,8 +32,11 @@ DTYPES: dict[str, np.dtype] = {
     "BOOL": np.dtype("bool"),
 }
 
-HEADER_LIMIT = 100_000_000
-"""Bytes of header the reference implementation accepts."""
+HEADER_BYTES = 2 * 2**20
+"""Longest header: twenty thousand tensors, where a large model has one thousand."""
+
+RANK = 32
+"""Most dimensions of a tensor."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class _Entry:
     dtype: np.dtype
     shape: tuple[int, ...]
     offset: int
+    size: int
 
 
 class SafetensorsFile(TensorFile):
@@ -107,35 +111,49 @@ class SafetensorsFile(TensorFile):
     def _read_header(self) -> dict[str, _Entry]:
         size = os.fstat(self._file.fileno()).st_size
         length = int.from_bytes(self._file.read(8), "little")
-        if size < 8 or not 2 <= length <= min(HEADER_LIMIT, size - 8):
-            raise self._unsound(f"its header of {length} bytes does not fit its {size} bytes")
-        try:
-            header = json.loads(self._file.read(length))
-        except (ValueError, RecursionError) as error:
-            raise self._unsound("its header is not JSON") from error
+        if size < 8 or not 2 <= length <= min(HEADER_BYTES, size - 8):
+            raise self._unsound(
+                f"its header of {length} bytes does not fit its {size} bytes, or is longer than "
+                f"{HEADER_BYTES}"
+            )
+        header = parse_json(self._file.read(length), f"The header of {self.path}")
         if not isinstance(header, dict):
             raise self._unsound("its header is not a table of tensors")
-        header.pop("__metadata__", None)
-        return {name: self._entry(name, value, 8 + length, size) for name, value in header.items()}
+        about = header.pop("__metadata__", {})
+        if not isinstance(about, dict) or not all(type(text) is str for text in about.values()):
+            raise self._unsound("its '__metadata__' is not a table of texts")
+        entries = {name: self._entry(name, value, 8 + length) for name, value in header.items()}
+        # As in the reference implementation: tensor after tensor, to the end of the file.
+        end = 8 + length
+        for name, entry in sorted(entries.items(), key=lambda e: (e[1].offset, e[1].size)):
+            if entry.offset != end:
+                raise self._unsound(
+                    f"{name!r:.200} begins at byte {entry.offset} where byte {end} is next: there "
+                    "is a gap, or two tensors share their bytes"
+                )
+            end += entry.size
+        if end != size:
+            raise self._unsound(f"its tensors end at byte {end} of {size}")
+        return entries
 
-    def _entry(self, name: str, value: Any, data: int, size: int) -> _Entry:
+    def _entry(self, name: str, value: Any, data: int) -> _Entry:
         try:
             dtype, shape = value["dtype"], tuple(value["shape"])
             begin, end = value["data_offsets"]
             whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
         except (KeyError, TypeError, ValueError) as error:
-            raise self._unsound(f"its entry of {name!r} is malformed") from error
-        if not whole or not isinstance(dtype, str):
-            raise self._unsound(f"its entry of {name!r} is malformed")
+            raise self._unsound(f"its entry of {name!r:.200} is malformed") from error
+        if not whole or not isinstance(dtype, str) or len(shape) > RANK:
+            raise self._unsound(f"its entry of {name!r:.200} is malformed")
         if dtype not in DTYPES:
             raise PresetFormatError(
-                f"{self.path} holds {name!r} as {dtype!r}. Supported are {', '.join(DTYPES)}; "
-                "convert the checkpoint to one of them."
+                f"{self.path} holds {name!r:.200} as {dtype!r:.40}. Supported are "
+                f"{', '.join(DTYPES)}; convert the checkpoint to one of them."
             )
         wanted = math.prod(shape) * DTYPES[dtype].itemsize
-        if end - begin != wanted or data + end > size:
+        if end - begin != wanted:
             raise self._unsound(
-                f"{name!r} of shape {shape} and {dtype} is said to lie at bytes {begin} to {end} "
-                f"of {size - data}"
+                f"{name!r:.200} of shape {shape} and {dtype} is said to lie at bytes {begin} to "
+                f"{end}"
             )
-        return _Entry(DTYPES[dtype], shape, data + begin)
+        return _Entry(DTYPES[dtype], shape, data + begin, wanted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,19 @@ import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
 from mlmzoo.presets.tensors import TensorFile
+from mlmzoo.presets.tensors.pickles import refuse_more_than_tensors
+
+SAFE_SINCE = (2, 6)
+"""Before, ``weights_only=True`` could be made to run code (CVE-2025-32434)."""
+
+MEMBERS = 50_000
+"""Most members of the archive; a tensor is one."""
+
+SHARING = 4
+"""How often a file's bytes may be promised: tied matrices are stored once and named twice."""
+
+PICKLES_BEFORE_1_6 = 5
+"""A magic number, a version, the machine, the tensors, and the keys of their storages."""
 
 
 class TorchFile(TensorFile):
@@ -20,7 +34,8 @@ class TorchFile(TensorFile):
         path: The file.
 
     Raises:
-        PresetFormatError: PyTorch is not installed, or it is not a plain state dict.
+        PresetFormatError: PyTorch is not installed or too old to be safe, or it is not a plain
+            state dict.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,12 +47,20 @@ class TorchFile(TensorFile):
                 f"{path} is a PyTorch file, and reading it needs PyTorch, which is not installed. "
                 "Run `pip install torch`, or use a preset that has model.safetensors."
             ) from error
+        if tuple(int(part) for part in torch.__version__.split(".")[:2]) < SAFE_SINCE:
+            raise PresetFormatError(
+                f"{path} is a PyTorch file, and PyTorch {torch.__version__}, which is installed, "
+                "can be made to run code by such a file (CVE-2025-32434). Run "
+                "`pip install 'torch>=2.6'`, or use a preset that has model.safetensors."
+            )
         try:
+            self._refuse_bombs()
             loaded = self._load(torch)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        # What a file that was tampered with makes of the readers can be any error at all.
+        except Exception as error:
             raise PresetFormatError(
                 f"{path} was to be read as a PyTorch state dict, and is none: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. "
+                f"{str(error).splitlines()[0][:300] if str(error) else type(error).__name__}. "
                 "Save the weights again, best as model.safetensors."
             ) from error
         if not isinstance(loaded, dict):
@@ -46,8 +69,11 @@ class TorchFile(TensorFile):
                 "Save `model.state_dict()`, best as model.safetensors."
             )
         self._tensors: dict[str, Any] = {
-            name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)
+            name: value
+            for name, value in loaded.items()
+            if isinstance(name, str) and isinstance(value, torch.Tensor)
         }
+        self._refuse_promises()
 
     def names(self) -> set[str]:
         """Every tensor's name."""
@@ -97,3 +123,51 @@ class TorchFile(TensorFile):
             if "mmap" not in str(error):
                 raise
             return load(mmap=False)
+
+    def _refuse_bombs(self) -> None:
+        """Look at the archive and its pickle before PyTorch does."""
+        with open(self.path, "rb") as file:
+            start = file.read(4)
+            file.seek(0)
+            if start == b"PK\3\4":
+                _refuse_bomb(file)
+            elif start.startswith(b"\x80\2"):
+                for _ in range(PICKLES_BEFORE_1_6):
+                    refuse_more_than_tensors(file)
+            else:
+                raise ValueError("it is neither an archive nor a pickle")
+
+    def _refuse_promises(self) -> None:
+        """Refuse tensors that are larger than the bytes they are stored in."""
+        size = os.path.getsize(self.path)
+        promised = 0
+        for name, tensor in self._tensors.items():
+            bytes_ = tensor.numel() * tensor.element_size()
+            if bytes_ > min(tensor.untyped_storage().nbytes(), size):
+                raise PresetFormatError(
+                    f"{self.path} holds {name!r:.200} of shape {tuple(tensor.shape)}, which is "
+                    "more than is stored of it. Save the weights again, best as model.safetensors."
+                )
+            promised += bytes_
+        if promised > SHARING * size:
+            raise PresetFormatError(
+                f"{self.path} promises {promised} bytes of weights in {size}. "
+                "Save the weights again, best as model.safetensors."
+            )
+
+
+def _refuse_bomb(file: Any) -> None:
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if len(members) > MEMBERS:
+            raise ValueError(f"it has more than {MEMBERS} members")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("it is compressed, which PyTorch never does")
+        size = os.fstat(file.fileno()).st_size
+        if (promised := sum(member.file_size for member in members)) > size:
+            raise ValueError(f"it promises {promised} bytes in {size}")
+        pickles = [member for member in members if member.filename.endswith(".pkl")]
+        if len(pickles) != 1:
+            raise ValueError(f"it has {len(pickles)} pickles, and a state dict has one")
+        with archive.open(pickles[0]) as stream:
+            refuse_more_than_tensors(stream)
