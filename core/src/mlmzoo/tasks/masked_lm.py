@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from mlmzoo.contract.errors import InputError, RandomHeadError
 from mlmzoo.data.numbers import check_count
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.exporting import export_task
 from mlmzoo.tasks.fused_adam import fuse
 from mlmzoo.tasks.looking_inside import LookingInside
 from mlmzoo.tasks.mask_filling import MaskFilling
@@ -178,6 +180,31 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
                 f"{what} was asked of a masked-LM head that was never trained: its answers would "
                 "be noise. Load a preset that has a trained head, or train this one with fit()."
             )
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "onnx",
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Write a model that runs without Keras and mlmzoo, and its tokenizer beside it.
+
+        Batch, length and number of masks stay open. Inputs and output are those of the model;
+        ``mlmzoo_export.json`` names them, and the ids of the special tokens. The tokenizer's files
+        are those of the transformers layout, with a ``tokenizer.json`` for the tokenizers library.
+
+        Args:
+            filepath: A directory; made if it is not there.
+            format: ``"onnx"``, ``model.onnx``, or ``"tf_saved_model"``, the folder ``saved_model``.
+            overwrite: Whether the directory may hold other things, which stay.
+
+        Raises:
+            InputError: The backend is not TensorFlow, the model computes in another type than
+                float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``).
+            SavingError: The directory holds something else, or could not be written.
+        """
+        export_task(self, filepath, format, overwrite)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the state of the head included."""

@@ -1,0 +1,95 @@
+"""A model that runs without Keras (ONNX, or a SavedModel), with its tokenizer beside it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.presets.layouts import transformers
+from mlmzoo.presets.layouts.place import check_place
+from mlmzoo.presets.staging import staged
+from mlmzoo.presets.writer import write_json
+
+FORMATS = {"onnx": "model.onnx", "tf_saved_model": "saved_model"}
+"""Format -> what the model is called in the directory."""
+DESCRIPTION = "mlmzoo_export.json"
+
+
+def export_task(task: Any, path: str | os.PathLike[str], format: str, overwrite: bool) -> None:
+    """What `MaskedLM.export` does."""
+    if format not in FORMATS:
+        raise InputError(
+            f"format={format!r} was asked for. Give one of {', '.join(map(repr, FORMATS))}."
+        )
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise InputError(
+            f"An export was asked for on {backend}, where Keras cannot leave batch and length "
+            "open. Save the model with save_to_preset, and export it on TensorFlow: "
+            "KERAS_BACKEND=tensorflow mlmzoo export PRESET DIR."
+        )
+    policy = task.backbone.dtype_policy
+    if policy.compute_dtype != "float32":
+        raise InputError(
+            f"An export was asked for of a model that computes in {policy.compute_dtype}; an "
+            'exported one computes in float32. Load it with dtype="float32".'
+        )
+    if format == "onnx":
+        _require_converter()
+    target = check_place(path, overwrite)
+    with staged(target, _is_model) as staging:
+        _write_model(task, staging / FORMATS[format], format)
+        if task.preprocessor is not None:
+            task.preprocessor.tokenizer.write_files(staging, transformers.NAME)
+        write_json(staging / DESCRIPTION, _description(task, format))
+
+
+def _is_model(name: str) -> bool:
+    """Whether a file is of a model exported earlier, perhaps in the other format."""
+    return name.split("/")[0] in FORMATS.values()
+
+
+def _require_converter() -> None:
+    try:
+        import tf2onnx  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"An ONNX file was asked for, which needs the package tf2onnx ({error}). "
+            "Run: pip install mlmzoo[onnx]"
+        ) from error
+
+
+def _write_model(task: Any, path: Path, format: str) -> None:
+    names = [*task.backbone.input, "mask_positions"]
+    signature = {
+        name: keras.InputSpec(shape=(None, None), dtype="int32", name=name) for name in names
+    }
+    task({name: np.zeros((1, 1), np.int32) for name in names})  # Keras exports what was called
+    with warnings.catch_warnings():
+        # Keras patches tf2onnx for numpy 2, and numpy warns of what it looks for.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        keras.Model.export(
+            task, str(path), format=format, verbose=False, input_signature=[signature]
+        )
+
+
+def _description(task: Any, format: str) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "model": FORMATS[format],
+        "inputs": {name: ["batch", "length"] for name in task.backbone.input}
+        | {"mask_positions": ["batch", "masks"]},
+        "outputs": {"logits": ["batch", "masks", task.mlm_head.vocabulary_size]},
+    }
+    if task.preprocessor is not None:
+        tokenizer = task.preprocessor.tokenizer
+        described["sequence_length"] = task.preprocessor.sequence_length
+        described["ids"] = {
+            role: getattr(tokenizer, f"{role}_token_id") for role in ("start", "end", "pad", "mask")
+        }
+    return described
