@@ -191,7 +191,7 @@ def rows_of_negative_length(directory: Path) -> None:
     change(directory, "preprocessor.json", sequence_length=-5)
 
 
-@hostile("keras", says=("MaskedLMPreprocessor",))
+@hostile("keras", InputError, says=("sequence_length='long'",))
 def rows_of_a_text_long(directory: Path) -> None:
     change(directory, "preprocessor.json", sequence_length="long", mask_selection_rate=[])
 

@@ -231,6 +231,8 @@ def _make(kind: type, arguments: Mapping[str, Any], opened: Opened) -> Any:
     """An object whose arguments come from a preset, and may be such as its class cannot take."""
     try:
         return kind(**arguments)
+    except InputError as error:
+        raise InputError(f"{opened.asked!r} ({opened.handle}): {error}") from error
     except (MlmzooError, AssertionError):
         raise
     except Exception as error:  # each backend has its own for what it cannot do
