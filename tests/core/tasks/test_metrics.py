@@ -7,7 +7,7 @@ import pytest
 from mlmzoo.data import pipeline
 from mlmzoo.data.inputs import read_texts
 from mlmzoo.data.pipeline import MaskedBatches
-from mlmzoo.tasks.text_training import EVALUATION_SEED
+from mlmzoo.tasks.text_batches import EVALUATION_SEED
 
 ACCURACY = "sparse_categorical_accuracy"
 BATCHINGS = [

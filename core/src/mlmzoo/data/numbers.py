@@ -34,6 +34,17 @@ def check_count(name: str, value: Any, least: int = 1, because: str = "") -> int
     return count
 
 
+def check_counts(**given: Any) -> None:
+    """Refuse arguments that are neither ``None`` nor an integer from 1.
+
+    Raises:
+        InputError: There is one.
+    """
+    for name, value in given.items():
+        if value is not None:
+            check_count(name, value)
+
+
 def check_seed(value: Any, name: str = "seed") -> int:
     """The seed that was given: any integer from 0 on, however large.
 

@@ -13,7 +13,7 @@ from mlmzoo.data.inputs import Texts
 from mlmzoo.data.masking import draw
 from mlmzoo.data.pipeline import MASKS
 from mlmzoo.inference.baseline import UnigramScore, unigram_score
-from mlmzoo.tasks.text_training import EVALUATION_SEED
+from mlmzoo.tasks.text_batches import EVALUATION_SEED
 
 
 def held_out_split(texts: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:

@@ -12,33 +12,25 @@ import keras
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
-from mlmzoo.data.numbers import check_count, check_share
-from mlmzoo.data.packing import keeps_batch_size
+from mlmzoo.data.inputs import Tokenised
+from mlmzoo.data.numbers import check_count, check_counts, check_share
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
-from mlmzoo.data.rows import TokenRows
 from mlmzoo.data.spool import spool
 from mlmzoo.tasks.asking import logits_at_masks
-from mlmzoo.tasks.compiling import compiles_every_shape
-from mlmzoo.tasks.matching import refuse_mismatch
-from mlmzoo.tasks.recipe import BATCHINGS
+from mlmzoo.tasks.text_batches import BATCH_SIZE, TextBatches, is_keras_data, split_rows
 from mlmzoo.tasks.tokenised_input import TokenisedInput, own_faults
 from mlmzoo.tasks.training_checkpoint import checkpoint_among
 from mlmzoo.tasks.training_run import TrainingRun
 
-BATCH_SIZE = 32
-LONG_TEXTS = ("truncate", "split")
 _STATE = (
     "trainable_variables",
     "non_trainable_variables",
     "optimizer_variables",
     "metrics_variables",
 )
-EVALUATION_SEED = 0
-"""Masks of evaluation and validation are always the same, so that their numbers compare."""
 
 
-class TextTraining(keras.Model):
+class TextTraining(TextBatches):
     """Mixin: `fit`, `evaluate` and `predict` on raw text, through the task's preprocessor."""
 
     backbone: Any
@@ -108,7 +100,7 @@ class TextTraining(keras.Model):
             NonFiniteLossError: On texts, the loss became NaN or infinite.
             CheckpointError: The file of a `mlmzoo.TrainingCheckpoint` belongs to another run.
         """
-        _check_counts(
+        check_counts(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
@@ -143,7 +135,7 @@ class TextTraining(keras.Model):
                     validation_split=validation_split,
                     validation_data=validation,
                     # Keras warns where it cannot shuffle a stream, even if nobody asked it to.
-                    shuffle=shuffle and (given.in_memory or _is_keras_data(given.x)),
+                    shuffle=shuffle and (given.in_memory or is_keras_data(given.x)),
                     class_weight=class_weight,
                     sample_weight=given.sample_weight,
                     steps_per_epoch=steps_per_epoch,
@@ -158,7 +150,7 @@ class TextTraining(keras.Model):
         stored = checkpoint.open() if checkpoint else None
         rows = self._rows(texts, long_texts, batching)
         if validation_split and validation_data is None:
-            rows, validation_data = _split(rows, validation_split)
+            rows, validation_data = split_rows(rows, validation_split)
         validation_data, source = self._validation(
             validation_data, validation_batch_size or batch_size, batching, long_texts
         )
@@ -242,7 +234,7 @@ class TextTraining(keras.Model):
         }
         if kwargs:  # from within Keras' own `fit`
             return super().evaluate(x, y, batch_size, sample_weight=sample_weight, **options)
-        _check_counts(batch_size=batch_size, steps=steps)
+        check_counts(batch_size=batch_size, steps=steps)
         texts = self._open(x, sample_weight, steps, batch_size)
         if isinstance(texts, Tokenised):
             given = TokenisedInput(self, texts.x, y, sample_weight)
@@ -278,7 +270,7 @@ class TextTraining(keras.Model):
             One float array ``(masks in that text, V)`` per text, in the order of the texts; for
             tokenised input what Keras returns, ``(B, M, V)``.
         """
-        _check_counts(batch_size=batch_size, steps=steps)
+        check_counts(batch_size=batch_size, steps=steps)
         texts = self._open(x, None, steps, batch_size)
         if isinstance(texts, Tokenised):
             given = TokenisedInput(self, texts.x, training=False)
@@ -318,138 +310,7 @@ class TextTraining(keras.Model):
         """See `keras.Model.predict_on_batch`; takes tokenised input."""
         return super().predict_on_batch(TokenisedInput(self, x, training=False).x)
 
-    def batches(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        *,
-        batching: str = "auto",
-        long_texts: str = "truncate",
-        shuffle: bool = True,
-        seed: int | None = None,
-    ) -> MaskedBatches:
-        """The batches that `fit` trains on, for a loop of one's own.
-
-        Args:
-            x: Texts, of the forms that `fit` takes.
-            batch_size: Texts a batch; by default that of a batched stream, else 32.
-            batching: See `fit`.
-            long_texts: See `fit`.
-            shuffle: Whether the order of the texts changes every time round.
-            seed: Of masks and order; by default the preprocessor's.
-
-        Returns:
-            ``len()`` is the number of batches once round the data, ``epoch(i)`` gives those of
-            round i, each ``(x, y, sample_weight)`` in numpy, as `MaskedLMPreprocessor` makes them.
-
-        Raises:
-            InputError: The data is of none of these forms, or tokenised already.
-
-        Example:
-            >>> from mlmzoo import MaskedLM
-            >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
-            >>> batches = masked_lm.batches(["Jesus wept."] * 40, batch_size=32)
-            >>> len(list(batches.epoch(0)))
-            2
-        """
-        _check_counts(batch_size=batch_size)
-        texts = self._open(x, None, None, batch_size)
-        if isinstance(texts, Tokenised):
-            raise InputError(
-                "Batches were asked of data that is tokenised already. Give texts, or hand the "
-                "data to fit() as it is."
-            )
-        return self._batches(
-            self._rows(texts, long_texts, batching),
-            batch_size or texts.batch_size or BATCH_SIZE,
-            batching,
-            seed=self.preprocessor.new_seed() if seed is None else seed,
-            shuffle=shuffle,
-        )
-
     # Inside ---------------------------------------------------------------------------------------
-
-    def _open(
-        self, x: Any, sample_weight: Any, limit: int | None, batch_size: int | None
-    ) -> TextStream | Tokenised:
-        if _is_keras_data(x):
-            return Tokenised(x)
-        texts = open_texts(x, sample_weight, limit=limit, batch_size=batch_size or BATCH_SIZE)
-        if isinstance(texts, TextStream) and self.preprocessor is None:
-            raise InputError(
-                "Raw text was given to a model whose preprocessor is None. Set "
-                "`model.preprocessor`, or give tokenised input: a dict with token_ids, "
-                "padding_mask and mask_positions."
-            )
-        if isinstance(texts, TextStream):  # a setting of the preprocessor may have been changed
-            refuse_mismatch(self.backbone, self.preprocessor)
-        return texts
-
-    def _rows(self, texts: TextStream, long_texts: str, batching: str = "auto") -> TokenRows:
-        """Tokenise all texts; tokens that are too many for memory go to a temporary file."""
-        if long_texts not in LONG_TEXTS:
-            raise InputError(
-                f"long_texts={long_texts!r} was asked for; it is one of "
-                f"{', '.join(map(repr, LONG_TEXTS))}."
-            )
-        self._check_batching(batching)  # now, for to tokenise may take long
-        options = {"split": True} if long_texts == "split" else {}
-        return spool(texts.chunks, partial(self.preprocessor.rows, **options))
-
-    def _check_batching(self, batching: str) -> None:
-        if batching not in BATCHINGS:
-            raise InputError(
-                f"batching={batching!r} was asked for; it is one of "
-                f"{', '.join(map(repr, BATCHINGS))}."
-            )
-        possible = self.preprocessor.batching
-        if batching == "packed" and possible != "packed":
-            raise InputError(
-                f"batching='packed' was asked of {type(self).__name__}, in which texts of one row "
-                f"would be mixed. Give {possible!r} or 'auto'."
-            )
-
-    def _batches(
-        self, rows: TokenRows, batch_size: int, batching: str, **options: Any
-    ) -> MaskedBatches:
-        preprocessor = self.preprocessor
-        if batching == "auto":
-            batching = preprocessor.batching
-            limit = preprocessor.sequence_length
-            if batching == "packed" and not keeps_batch_size(rows.lengths, batch_size, limit):
-                batching = "length"
-        return MaskedBatches(
-            rows,
-            preprocessor.rule,
-            batch_size=batch_size,
-            sequence_length=preprocessor.sequence_length,
-            pad_id=preprocessor.tokenizer.pad_token_id,
-            segments=preprocessor.segments,
-            mode=batching,
-            compiled=compiles_every_shape(self),
-            **options,
-        )
-
-    def _fixed_batches(self, rows: TokenRows, batch_size: int, batching: str) -> MaskedBatches:
-        # Shuffled, though always alike: the first `steps` are then no worse a sample than others.
-        return self._batches(rows, batch_size, batching, seed=EVALUATION_SEED, remask=False)
-
-    def _validation(
-        self, data: Any, batch_size: int | None, batching: str, long_texts: str
-    ) -> tuple[Any, Any]:
-        """What Keras is to validate on, and whose faults it may meet."""
-        if data is None:
-            return None, None
-        size = batch_size or BATCH_SIZE
-        if not isinstance(data, TokenRows):
-            texts = self._open(data, None, None, batch_size)
-            if isinstance(texts, Tokenised):
-                given = TokenisedInput(self, texts.x)
-                return given.as_validation_data, given
-            size = batch_size or texts.batch_size or BATCH_SIZE
-            data = self._rows(texts, long_texts, batching)
-        batches = self._fixed_batches(data, size, batching)
-        return for_keras(batches), batches
 
     def _fit(self, *args: Any, **kwargs: Any) -> Any:
         # Set by `BackupAndRestore`; Keras would begin every later run at that epoch, too.
@@ -494,13 +355,6 @@ class _MarksTrainedHead(keras.callbacks.Callback):
         self.model._head_was_trained()
 
 
-def _check_counts(**given: Any) -> None:
-    """Refuse arguments that are neither ``None`` nor an integer from 1."""
-    for name, value in given.items():
-        if value is not None:
-            check_count(name, value)
-
-
 def _at_most(steps: int | None, batches: Any) -> int | None:
     """So many steps, or as many as there are."""
     return min(steps, len(batches)) if steps and isinstance(batches, MaskedBatches) else steps
@@ -516,16 +370,6 @@ def _checked_split(share: Any) -> float:
     return split
 
 
-def _split(rows: TokenRows, share: float) -> tuple[TokenRows, TokenRows]:
-    at = int(len(rows) * (1 - share))
-    if at == 0 or at == len(rows):
-        raise InputError(
-            f"validation_split={share} of {len(rows)} texts leaves none for "
-            f"{'training' if at == 0 else 'validation'}. Give more texts or another share."
-        )
-    return rows.part(0, at), rows.part(at, len(rows))
-
-
 def _refuse_labels(y: Any, class_weight: Any) -> None:
     given = [n for n, value in (("y", y), ("class_weight", class_weight)) if value is not None]
     if given:
@@ -533,7 +377,3 @@ def _refuse_labels(y: Any, class_weight: Any) -> None:
             f"{' and '.join(given)} was given with raw text, whose labels are its own masked "
             "tokens. Leave it out, or give tokenised input as a dict."
         )
-
-
-def _is_keras_data(x: Any) -> bool:
-    return isinstance(x, keras.utils.PyDataset)
