@@ -75,6 +75,11 @@ def test_onnx_runtime_gives_equal_logits_from_raw_text(ours, exported, texts):
 def test_every_family_is_exported_with_open_shapes(family, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     task = tiny_task(registry().family(family), head_state="trained")
+    if family == "f_net":
+        with pytest.raises(InputError, match=r"FNetMaskedLM .* no operation for a part of it"):
+            task.export(tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        return
     task.export(tmp_path / "out")
     session = runtime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
     names = [*task.backbone.input, "mask_positions"]

@@ -77,6 +77,21 @@ def _write_model(task: Any, path: Path, format: str) -> None:
         keras.Model.export(
             task, str(path), format=format, verbose=False, input_signature=[signature]
         )
+    if format == "onnx":
+        _check(path, task)
+
+
+def _check(path: Path, task: Any) -> None:
+    """Raise where the converter wrote operations that ONNX does not have."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as error:
+        raise InputError(
+            f"A {type(task).__name__} was to be written as ONNX, which has no operation for a part "
+            f"of it: {str(error).strip().splitlines()[0]}. Use format='tf_saved_model'."
+        ) from error
 
 
 def _description(task: Any, format: str) -> dict[str, Any]:

@@ -201,7 +201,8 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
 
         Raises:
             InputError: The backend is not TensorFlow, the model computes in another type than
-                float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``).
+                float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``); or
+                ONNX cannot express the model (FNet's Fourier transform).
             SavingError: The directory holds something else, or could not be written.
         """
         export_task(self, filepath, format, overwrite)
