@@ -104,7 +104,7 @@ def pickle_of_protocol_4(directory: Path) -> None:
     (directory / WEIGHTS).write_bytes(pickle.dumps(Runs(os.system, "echo hostile"), protocol=4))
 
 
-@hostile("transformers", says=("it asks for 'STACK_GLOBAL'",), needs="torch")
+@hostile("transformers", says=("it asks for 'FRAME'",), needs="torch")
 def pickle_of_two_protocols(directory: Path) -> None:
     state(directory)
     code = pickle.dumps(Runs(os.system, "echo hostile"), protocol=4)[2:]

@@ -119,7 +119,8 @@ class _Machine:
 
     def _storage(self, asked: Any) -> None:
         """Note a storage: its kind of number, its key, its device and how many numbers it has."""
-        _, what, kind, key, _, count, *_ = asked if isinstance(asked, tuple) else [None] * 6
+        parts: Any = asked if isinstance(asked, tuple) else [None] * 6
+        _, what, kind, key, _, count, *_ = parts
         plain = type(key) is str and key.isascii() and type(count) is int and count >= 0
         if what != "storage" or not plain or not isinstance(kind, _Global):
             raise ValueError("it asks for a storage in a way that PyTorch does not")

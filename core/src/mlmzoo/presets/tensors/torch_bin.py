@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
-from mlmzoo.presets.tensors import TensorFile
+from mlmzoo.presets.tensors import TensorFile, refuse_to_judge
 from mlmzoo.presets.tensors.pickles import survey
 
 SAFE_SINCE = (2, 6)
@@ -36,6 +36,7 @@ class TorchFile(TensorFile):
     Raises:
         PresetFormatError: PyTorch is not installed or too old to be safe, or it is not a plain
             state dict.
+        OSError: This machine cannot read it now, whatever is in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,6 +61,7 @@ class TorchFile(TensorFile):
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         # What a file that was tampered with makes of the readers can be any error at all.
         except Exception as error:
+            refuse_to_judge(path, error)
             raise PresetFormatError(
                 f"{path} was to be read as a PyTorch state dict, and is none: "
                 f"{str(error).splitlines()[0][:300] if str(error) else type(error).__name__}. "
