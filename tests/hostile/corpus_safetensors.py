@@ -204,3 +204,9 @@ def numbers_as_embedding_and_decoder(directory: Path) -> None:
         header[name] = {"dtype": "F32", "shape": [], "data_offsets": [size, size + 4]}
         size += 4
     raw(directory, json.dumps(header).encode(), data + bytes(8))
+
+
+@hostile("transformers", error=None, says=("NaN or infinite values in", "tokens"))
+def weights_that_are_no_numbers(directory: Path) -> None:
+    header, data = parts(directory)
+    raw(directory, json.dumps(header).encode(), b"\xff" * len(data))
