@@ -150,7 +150,7 @@ def names_of_gigabytes(directory: Path) -> None:
 
 @hostile("keras", says=("its names are longer than the file",))
 def names_longer_than_the_file(directory: Path) -> None:
-    names_without_end(directory, 990, 1_000)
+    names_without_end(directory, 900, 1_000)
 
 
 # Promises -----------------------------------------------------------------------------------------
