@@ -283,7 +283,7 @@ def json_nested_a_hundred_deep(directory: Path) -> None:
     raw(directory, b'{"a":' * 100 + b"1" + b"}" * 100)
 
 
-@hostile("keras", says=("was to be JSON",))
+@hostile("keras", says=("is JSON of a kind that is refused",))
 def json_nested_without_end(directory: Path) -> None:
     raw(directory, b"[" * 1_000_000)
 
@@ -304,7 +304,7 @@ def json_with_a_name_twice(directory: Path) -> None:
     raw(directory, text[:-1] + b', "registered_name": "hostile_canary>Backbone"}')
 
 
-@hostile("keras", says=("stands twice",))
+@hostile("keras", says=("of a kind that is refused", "stands twice"))
 def json_with_many_names_twice(directory: Path) -> None:
     pairs = ",".join(f'"{n}":0' for n in range(90_000))
     raw(directory, f'{{{pairs},"89999":1}}'.encode())
@@ -326,7 +326,7 @@ def json_with_a_number_beyond_floats(directory: Path) -> None:
     raw(directory, (directory / "config.json").read_bytes().replace(b"0.5", b"1e999"))
 
 
-@hostile("transformers", says=("was to be JSON",))
+@hostile("transformers", says=("is JSON of a kind that is refused",))
 def json_with_an_endless_number(directory: Path) -> None:
     change(directory, hidden_size=77777)
     raw(directory, (directory / "config.json").read_bytes().replace(b"77777", b"7" * 100_000))

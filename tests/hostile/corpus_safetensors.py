@@ -191,3 +191,22 @@ def another_shape_of_the_same_size(header: dict[str, Any]) -> None:
 def head_of_another_shape(header: dict[str, Any]) -> None:
     rows, columns = header["head.weight"]["shape"]
     header["head.weight"]["shape"] = [rows * columns]
+
+
+@hostile("transformers", WeightsError, says=("has shape ()",), family="bert")
+def numbers_as_embedding_and_decoder(directory: Path) -> None:
+    """The two are compared with one another before their shapes are with the config."""
+    header, data = parts(directory)
+    words = next(name for name in header if name.endswith("word_embeddings.weight"))
+    size = max(entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry)
+    header["rest"] = dict(header[words])
+    for name in (words, "cls.predictions.decoder.weight"):
+        header[name] = {"dtype": "F32", "shape": [], "data_offsets": [size, size + 4]}
+        size += 4
+    raw(directory, json.dumps(header).encode(), data + bytes(8))
+
+
+@hostile("transformers", error=None, says=("NaN or infinite values in token_embedding",))
+def weights_that_are_no_numbers(directory: Path) -> None:
+    header, data = parts(directory)
+    raw(directory, json.dumps(header).encode(), b"\xff" * len(data))

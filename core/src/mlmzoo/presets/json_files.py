@@ -45,10 +45,15 @@ def parse_json(text: bytes, what: str) -> Any:
             parse_float=_finite,
         )
         _refuse_oddities(value)
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PresetFormatError(
             f"{what} was to be JSON, and is not: {str(error)[:200]}. "
             "The file is damaged; fetch or write it again."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise PresetFormatError(
+            f"{what} is JSON of a kind that is refused: {str(error)[:200]}. "
+            "Correct the file, or use another preset."
         ) from error
     return value
 

@@ -32,6 +32,7 @@ from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import Contents
 from mlmzoo.presets.report import LoadReport
 from mlmzoo.presets.resolver import Location, resolve
+from mlmzoo.presets.weights import SHOWN
 
 BYTES_OF_A_VALUE = 2
 """In half precision, the least a model is made with."""
@@ -185,6 +186,7 @@ def load_backbone(cls: type, preset: Any, load_weights: bool = True, **kwargs: A
     backbone = _build_backbone(kind, opened, load_weights, kwargs)
     if load_weights:
         outcome = _load_weights(opened, backbone.weights, "backbone")
+        _warn_of_non_finite(opened, [outcome], stacklevel=4)
         backbone.load_report = _report(opened, [outcome], head_state=None)
     return backbone
 
@@ -323,6 +325,7 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     if not kind.head_in_presets:
         task = _make(kind, for_task, opened)
         outcome = _load_weights(opened, backbone.weights, "backbone")
+        _warn_of_non_finite(opened, [outcome], stacklevel=4)
         task.load_report = _report(opened, [outcome], head_state=None)
         return task
     with skip_initialization():
@@ -355,6 +358,7 @@ def _load_task_weights(opened: Opened, task: Any) -> None:
     task.head_state = state
     if contents.refused_head:
         opened.notes.append(contents.refused_head)
+    _warn_of_non_finite(opened, outcomes, stacklevel=5)
     task.load_report = _report(opened, outcomes, state)
     if state == "random":
         warnings.warn(
@@ -381,6 +385,21 @@ def _load_weights(opened: Opened, variables: Any, part: str) -> Any:
     for path in outcome.missing:
         targets[path].assign(0, fresh_values(path, targets[path].shape))
     return outcome
+
+
+def _warn_of_non_finite(opened: Opened, outcomes: list[Any], stacklevel: int) -> None:
+    """Say that a model cannot work: an error would keep its weights from who wants to look."""
+    paths = [path for outcome in outcomes for path in outcome.not_finite]
+    if paths:
+        more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+        note = f"NaN or infinite values in {', '.join(paths[:SHOWN])}{more}"
+        opened.notes.append(note)
+        warnings.warn(
+            f"Preset {opened.asked!r} ({opened.handle}) was loaded with {note}. Such a model "
+            "answers nothing; use another preset, or an earlier state of it.",
+            PresetWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _report(opened: Opened, outcomes: list[Any], head_state: str | None) -> LoadReport:
