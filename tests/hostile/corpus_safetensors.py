@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,29 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
 
 def tokens(**entries: Any) -> Callable[[dict[str, Any]], None]:
     return lambda header: header[TOKENS].update(entries)
+
+
+# Holes --------------------------------------------------------------------------------------------
+
+
+@hostile("transformers", says=("memory",))
+def weights_that_are_a_hole(directory: Path) -> None:
+    """A file of 256 GiB that takes a few kilobytes on disk."""
+    rows, width, at = 2**31 - 1, 32, 0
+    config = json.loads((directory / "config.json").read_text("utf-8"))
+    config |= {"vocab_size": rows, "hidden_size": width}
+    (directory / "config.json").write_text(json.dumps(config), "utf-8")
+    header, _ = parts(directory)
+    header.pop("__metadata__", None)
+    before = json.loads(json.dumps(header[TOKENS]["shape"]))
+    sizes = {before[0]: rows, before[1]: width}
+    for entry in header.values():
+        shape = [sizes.get(size, size) for size in entry["shape"]]
+        size = 4 * math.prod(shape)
+        entry.update(dtype="F32", shape=shape, data_offsets=[at, at + size])
+        at += size
+    raw(directory, json.dumps(header).encode(), b"")
+    os.truncate(directory / WEIGHTS, (directory / WEIGHTS).stat().st_size + at)
 
 
 # Lengths ------------------------------------------------------------------------------------------

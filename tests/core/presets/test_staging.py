@@ -174,6 +174,40 @@ def test_a_directory_that_a_killed_process_moved_away_is_put_back(tmp_path, targ
     assert os.listdir(tmp_path) == ["preset"]
 
 
+@pytest.mark.parametrize("linked", ["all", "lock", "old"])
+def test_links_among_leftovers_are_left_alone(tmp_path, target, linked):
+    killed = tmp_path / f"{staging._prefix(target)}killed"
+    elsewhere = tmp_path / "elsewhere"
+    for name in ("lock", "old", "new"):
+        (elsewhere / name).mkdir(parents=True)
+        (elsewhere / name / "notes").write_text("notes")
+    (elsewhere / "lock" / "notes").rename(elsewhere / "notes")
+    (elsewhere / "lock").rmdir()
+    (elsewhere / "lock").touch()
+    if linked == "all":
+        killed.symlink_to(elsewhere)
+    else:
+        killed.mkdir()
+        (killed / "lock").touch() if linked == "old" else (killed / "old").mkdir()
+        (killed / linked).symlink_to(elsewhere / linked)
+    target.rename(tmp_path / "away")
+    before = contents(tmp_path)
+    recover(target)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the system's files have no owners")
+def test_leftovers_of_another_user_are_left_alone(tmp_path, target, monkeypatch):
+    killed = tmp_path / f"{staging._prefix(target)}killed"
+    (killed / "new").mkdir(parents=True)
+    (killed / "lock").touch()
+    target.rename(killed / "old")
+    before = contents(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    recover(target)
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("name", ["config.json/notes", "tokenizer"])
 def test_a_directory_in_the_place_of_a_file_or_the_reverse_is_an_error(target, name):
     (target / name).parent.mkdir(exist_ok=True)

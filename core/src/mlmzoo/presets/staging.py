@@ -19,6 +19,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -135,6 +136,8 @@ def _one_at_a_time(directory: Path) -> Iterator[None]:
 
 def _remove_leftovers(target: Path) -> None:
     for staging in target.parent.glob(f"{_prefix(target)}*"):
+        if not _is_ours(staging):
+            continue
         if not (staging / _LOCK).exists():
             with contextlib.suppress(OSError):
                 staging.rmdir()  # if its process lives, it makes it anew
@@ -149,6 +152,17 @@ def _remove_leftovers(target: Path) -> None:
             with contextlib.suppress(OSError):  # another process was quicker
                 os.rename(kept[-1], target)
         _remove_staging(staging, lock)
+
+
+def _is_ours(staging: Path) -> bool:
+    """Whether this user's process can have made it. Anybody can put a link there to anywhere."""
+    try:
+        status = os.lstat(staging)
+        links = {entry.name for entry in os.scandir(staging) if entry.is_symlink()}
+    except OSError:
+        return False
+    mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    return stat.S_ISDIR(status.st_mode) and mine and links <= {_NEW}
 
 
 def _prefix(target: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import os
@@ -26,10 +27,12 @@ from mlmzoo.contract.errors import (
 from mlmzoo.contract.records import Family, Preset
 from mlmzoo.kit.layers import fresh_values, skip_initialization
 from mlmzoo.kit.shapes import variable_shapes
+from mlmzoo.kit.tokenizers.settings import kinds_of, refuse_others
 from mlmzoo.kit.variables import VariableTarget
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.json_files import unused_note
 from mlmzoo.presets.report import LoadReport
 from mlmzoo.presets.resolver import Location, resolve
 from mlmzoo.presets.weights import SHOWN
@@ -100,13 +103,17 @@ def _first_that_answers(location: Location) -> tuple[Contents, list[str]]:
 # Classes ------------------------------------------------------------------------------------------
 
 
-def registered_class(name: str) -> Any:
+def registered_class(name: str, base: type) -> Any:
     """The class Keras knows under a registered name such as ``"mlmzoo_bert>BertBackbone"``.
 
     The plugin is imported if it is installed and was not yet; nothing else is.
 
+    Args:
+        name: The name.
+        base: What it has to be a subclass of. Any library can register whatever it likes.
+
     Raises:
-        PresetFormatError: No installed plugin has such a class.
+        PresetFormatError: No installed plugin has such a class, or it is something else.
     """
     kind = keras.saving.get_registered_object(name)
     if kind is None:
@@ -117,6 +124,11 @@ def registered_class(name: str) -> Any:
                 "Install the plugin it was saved with."
             )
         kind = registry().load(path)
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        raise PresetFormatError(
+            f"A saved model names {name!r} where a {base.__name__} belongs, and it is none. Save "
+            "the model again."
+        )
     return kind
 
 
@@ -195,23 +207,23 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     known = constructor_arguments(kind) | {"name", "trainable"}
     arguments = {**opened.backbone, **_take(kwargs, known)}
     _refuse_leftovers(kwargs, opened.asked, known)
+    shapes = functools.cache(lambda: variable_shapes(lambda: _make(kind, arguments, opened)))
     if not load_weights:
-        _refuse_beyond_memory(kind, arguments, opened)
+        _refuse_beyond_memory(shapes(), opened)
         return _make(kind, arguments, opened)
     assert opened.contents is not None
-    opened.contents.require_weights(
-        "backbone", lambda: variable_shapes(lambda: _make(kind, arguments, opened))
-    )
+    opened.contents.require_weights("backbone", shapes)
+    _refuse_beyond_memory(shapes(), opened)
     with skip_initialization():
-        return kind(**arguments)
+        return _make(kind, arguments, opened)
 
 
-def _refuse_beyond_memory(kind: type, arguments: Mapping[str, Any], opened: Opened) -> None:
-    """Raise where a model without weights would not fit into the machine.
+def _refuse_beyond_memory(shapes: Mapping[str, tuple[int, ...]], opened: Opened) -> None:
+    """Raise where a model would not fit into the machine.
 
-    There are no files to compare it with, and for some sizes a backend ends the process.
+    There may be no files to compare it with, or files with holes, which promise more than there
+    is on disk; and for some sizes a backend ends the process.
     """
-    shapes = variable_shapes(lambda: _make(kind, arguments, opened))
     values = sum(math.prod(shape) for shape in shapes.values())
     if values * BYTES_OF_A_VALUE > memory_bytes():
         raise PresetFormatError(
@@ -275,7 +287,10 @@ def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> An
     tokenizer_arguments = constructor_arguments(family_class(opened.family, "tokenizer")) - known
     overrides = _take(kwargs, tokenizer_arguments)
     tokenizer = kwargs.pop("tokenizer", None) or _build_tokenizer(Tokenizer, opened, overrides)
-    written = {k: v for k, v in (contents.preprocessor or {}).items() if k in known}
+    found = contents.preprocessor or {}
+    opened.notes += unused_note("The preprocessor's settings", found, known)
+    written = {name: value for name, value in found.items() if name in known}
+    refuse_others(written, kinds_of(kind), f"The preprocessor of {opened.handle}")
     longest = opened.backbone.get("max_sequence_length")
     arguments = {**({"sequence_length": longest} if longest else {}), **written}
     arguments.update(_take(kwargs, known))
