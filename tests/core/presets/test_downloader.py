@@ -211,8 +211,11 @@ def test_what_lies_beside_a_program_is_no_library(echo, tmp_path):
     for name in ("beside/wave.py", "here/wave.py", "here/library/wave.py", "here/library/extra.py"):
         (tmp_path / name).touch()
     (tmp_path / "beside" / "program.py").write_text(program)
-    (tmp_path / "link.py").symlink_to(tmp_path / "beside" / "program.py")
-    for path in ("beside/program.py", "link.py"):
+    paths = ["beside/program.py"]
+    if os.name != "nt":  # where it takes rights to make one
+        (tmp_path / "link.py").symlink_to(tmp_path / "beside" / "program.py")
+        paths.append("link.py")
+    for path in paths:
         done = subprocess.run(
             [sys.executable, tmp_path / path],
             cwd=tmp_path / "here",

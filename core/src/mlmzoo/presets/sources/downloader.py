@@ -28,11 +28,9 @@ _PLACES = "MLMZOO_DOWNLOADER"
 """Variable of the process: where it imports from. Where it is set, no other one is started."""
 
 _PROGRAM = (
-    "import os, sys\n"
-    f"places = os.environ[{_PLACES!r}].split(os.pathsep)\n"
-    "sys.path[:] = dict.fromkeys([*places, *sys.path])\n"
-    f"from {_MODULE} import main\n"
-    "main()\n"
+    f"import os, sys; places = os.environ[{_PLACES!r}].split(os.pathsep); "
+    "sys.path[:] = dict.fromkeys([*places, *sys.path]); "
+    f"from {_MODULE} import main; main()"
 )
 
 _GRACE = 2.0  # seconds the process has to remove its unfinished file
@@ -159,7 +157,7 @@ class _Process:
                 f"the downloading process did not start within {_START:g} s"
                 f"{self.last_words()}. Try again"
             ) from None
-        if line.strip() or not line:  # another program, or none any more
+        if not line or line.strip():  # it ended, or it is another program
             return None
         self.ready = True
         progress.restart()
@@ -178,7 +176,7 @@ def _read(process: subprocess.Popen[bytes], to: SimpleQueue[bytes]) -> None:
         for line in answers:
             to.put(line)
     to.put(b"")
-    process.wait()  # nobody else may ask for it again, and it would stay as a zombie
+    process.wait()  # else it stays a zombie where nothing is asked any more
 
 
 def _listen(process: subprocess.Popen[bytes], to: deque[bytes]) -> None:
