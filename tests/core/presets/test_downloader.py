@@ -358,9 +358,8 @@ def test_an_application_is_not_started_again_and_again(tmp_path, frozen, show, s
     application.chmod(0o700)
     done = subprocess.run([application], capture_output=True, text=True, check=True)
     assert log.read_text().count("started") == starts
-    if starts == 1:
-        assert "frozen application" in done.stdout
-        assert "with an ordinary Python" in done.stdout
+    assert ("a frozen application has no Python" in done.stdout) == frozen
+    assert ("with an ordinary Python" in done.stdout) == (show == "print(error)")
 
 
 @pytest.mark.parametrize("executable", [None, ""])

@@ -346,6 +346,13 @@ def test_settings_that_only_the_downloading_process_cannot_read_are_told(hub, mo
     assert "secret" not in str(caught.value)
 
 
+def test_a_cache_that_cannot_be_looked_at_hides_no_fault(hub, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub.file_download", None)
+    hub.fail("500")
+    with pytest.raises(HubUnavailableError, match="could not be reached or failed"):
+        opened().path("config.json")
+
+
 def test_large_files_come_over_plain_https(hub):
     """Nobody sees the progress of Xet, which the hub offers for them."""
     hub.offers_xet = True

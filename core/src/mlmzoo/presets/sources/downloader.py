@@ -89,7 +89,7 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             # It ended because it was idle, in the moment that it was asked.
         raise Ended(
             f"the downloading process ended with code {code} and without an answer"
-            f"{process.last_words()}. Try again"
+            f"{process.last_words()}. {'Try again' if process.ready else _WITHOUT}"
         )
 
 

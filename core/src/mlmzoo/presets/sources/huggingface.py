@@ -164,7 +164,9 @@ class HuggingFaceFiles:
         # The client turns to its cache after most faults, not after all, and not to its notes.
         status = answer.get("status")
         if not again and (status is None or status >= 500):
-            path, absent = self._cached(name, revision)
+            path, absent = None, False
+            with contextlib.suppress(HubUnavailableError):  # the first fault is the one to explain
+                path, absent = self._cached(name, revision)
             if path or absent:
                 return path, None
         self._explain(answer, name, revision)
