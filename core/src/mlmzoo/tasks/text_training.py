@@ -246,7 +246,8 @@ class TextTraining(TextBatches):
         size = batch_size or texts.batch_size or BATCH_SIZE
         batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
         options["steps"] = _at_most(steps, batches)
-        return super().evaluate(for_keras(batches), **options)
+        with own_faults(self, batches):
+            return super().evaluate(for_keras(batches), **options)
 
     def predict(
         self,

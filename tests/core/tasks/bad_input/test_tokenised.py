@@ -237,6 +237,12 @@ class Torn(Exception):
     pass
 
 
+class Interrupt(keras.callbacks.Callback):
+    def on_test_batch_end(self, batch, logs=None):
+        if batch == 1:
+            raise KeyboardInterrupt
+
+
 def stream(batch, bad, number=3):
     for _ in range(number):
         yield batch
@@ -341,6 +347,21 @@ class TestStreams:
         # Two batches are pulled before the first step, so that is the first that can fail after it.
         with pytest.raises(Torn):
             run(still, stream, name)(stream(batch, Torn, number))
+        np.testing.assert_equal(still.get_weights(), before)
+
+    @pytest.mark.parametrize("name", ["evaluate", "validation"])
+    def test_a_model_keeps_its_weights_when_it_is_interrupted_on_texts(self, still, texts, name):
+        before = still.get_weights()
+        calls = {
+            "evaluate": lambda stop: still.evaluate(
+                texts, batch_size=2, verbose=0, callbacks=[stop]
+            ),
+            "validation": lambda stop: still.fit(
+                texts, batch_size=2, validation_data=texts, verbose=0, callbacks=[stop]
+            ),
+        }
+        with pytest.raises(KeyboardInterrupt):
+            calls[name](Interrupt())
         np.testing.assert_equal(still.get_weights(), before)
 
     @pytest.mark.parametrize("kind", STREAMS)
