@@ -212,6 +212,26 @@ def test_weights_of_another_shape_are_refused(refused, batch):
     refused(x, y, weight.astype(str), "found sample_weight of type", asked=False)
 
 
+@row("a `sample_weight` in bfloat16", "taken")
+@pytest.mark.parametrize("kind", ["torch", "ml_dtypes"])
+def test_weights_in_bfloat16_count_like_others(still, batch, texts, kind):
+    library = pytest.importorskip(kind)
+
+    def short(array):
+        if kind == "torch":
+            return library.tensor(np.array(array)).to(library.bfloat16)
+        return array.astype(library.bfloat16)
+
+    x, y, weight = batch
+    assert numbers(still, x, y, short(weight)) == numbers(still, x, y, weight)
+    for call in (still.fit, still.evaluate):
+        call((x, y, short(weight[:, 0])), verbose=0)
+        call(texts, sample_weight=short(np.ones(len(texts))), verbose=0)
+    still.train_on_batch(x, y, short(weight))
+    with pytest.raises(InputError, match="found token_ids of type"):
+        still.evaluate({**x, "token_ids": short(x["token_ids"])}, y, verbose=0)
+
+
 @row("`sample_weight` 0 for all", "error")
 def test_weights_that_leave_nothing_are_refused(still, batch):
     x, y, weight = batch
