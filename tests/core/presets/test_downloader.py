@@ -146,6 +146,7 @@ def test_an_interrupt_ends_the_download(echo):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")  # JAX
 def test_a_process_forked_during_a_download_starts_one_of_its_own(echo):
     mine = echo("")["pid"]
     other = threading.Thread(target=echo, args=["import time; time.sleep(0.5)"])
