@@ -21,17 +21,20 @@ from watch import Watch, limited_memory
 from mlmzoo.contract.errors import MlmzooError
 
 
-def load(directory: Path, how: str) -> object:
-    """What an entry's `load` stands for; what was loaded may say something."""
+def load(directory: Path, how: str, place: Path) -> object:
+    """What an entry's `load` stands for; what was loaded is used, and may say something."""
     import mlmzoo
 
-    if how == "model":
-        return mlmzoo.load_model(directory / "model.keras")
     if how == "info":
         return info(directory)
-    if how == "architecture":
-        return mlmzoo.MaskedLM.from_preset(directory, load_weights=False)
-    return mlmzoo.MaskedLM.from_preset(directory).load_report
+    if how == "model":
+        task = mlmzoo.load_model(directory / "model.keras")
+    else:
+        task = mlmzoo.MaskedLM.from_preset(directory, load_weights=how != "architecture")
+    task.preprocessor(["a short text"])
+    for layout in ("keras", "transformers"):
+        task.save_to_preset(place / how / layout, layout, allow_non_finite=True)
+    return task.load_report
 
 
 def contents(directory: Path) -> dict[str, object]:
@@ -39,11 +42,17 @@ def contents(directory: Path) -> dict[str, object]:
     return {
         str(path): path.readlink()
         if path.is_symlink()
-        else path.read_bytes()
+        else beginning(path)
         if path.is_file()
         else path.stat().st_mode
         for path in sorted(directory.rglob("*"))
     }
+
+
+def beginning(path: Path) -> tuple[int, bytes]:
+    """Size and first megabytes of a file, which may be one great hole."""
+    with path.open("rb") as file:
+        return path.stat().st_size, file.read(2**22)
 
 
 def info(directory: Path) -> str:
@@ -59,12 +68,15 @@ def info(directory: Path) -> str:
 
 
 def told(directory: Path, how: str, watch: Watch) -> dict:
-    """What happened when it was loaded."""
+    """What happened when it was loaded, and written to a place beside all presets."""
+    place = watch.writable
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
     found = {"error": None, "kinds": [], "message": ""}
     start = time.perf_counter()
     with limited_memory() as grown, watch.watching(directory) as seen:
         try:
-            found["message"] = str(load(directory, how))
+            found["message"] = str(load(directory, how, place))
         except BaseException as error:
             kinds = [kind.__name__ for kind in type(error).__mro__]
             found |= {"error": type(error).__name__, "kinds": kinds, "message": str(error)}
@@ -80,7 +92,7 @@ def main(where: Path, names: list[str]) -> None:
     canaries.mkdir(exist_ok=True)
     for family, layout in sorted({(CORPUS[name].family, CORPUS[name].layout) for name in names}):
         good(where, family, layout)
-    watch = Watch(canaries, readable=[])
+    watch = Watch(canaries, readable=[], writable=where / "written")
     for family, layout in sorted({(CORPUS[name].family, CORPUS[name].layout) for name in names}):
         directory = good(where, family, layout)
         for how in ("task", "architecture", "info"):

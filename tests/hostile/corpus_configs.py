@@ -35,6 +35,13 @@ def change(directory: Path, name: str = "config.json", **changes: Any) -> None:
     write(directory, config, name)
 
 
+def own_preprocessor(directory: Path, **settings: Any) -> None:
+    """Give the preprocessor settings that stand under our own key."""
+    config = read(directory, "preprocessor.json")
+    config["mlmzoo"] = {"format": 1, "preprocessor": settings}
+    write(directory, config, "preprocessor.json")
+
+
 def raw(directory: Path, text: bytes, name: str = "config.json") -> None:
     (directory / name).write_bytes(text)
 
@@ -186,14 +193,38 @@ def architecture_beyond_32_bits(directory: Path) -> None:
     change(directory, vocabulary_size=2**40)
 
 
-@hostile("keras", InputError, says=("sequence_length",))
+@hostile("keras", says=("'sequence_length' to -5",))
 def rows_of_negative_length(directory: Path) -> None:
     change(directory, "preprocessor.json", sequence_length=-5)
 
 
-@hostile("keras", InputError, says=("sequence_length='long'",))
+@hostile("keras", says=("'sequence_length' to 'long'",))
 def rows_of_a_text_long(directory: Path) -> None:
     change(directory, "preprocessor.json", sequence_length="long", mask_selection_rate=[])
+
+
+for name, value in {
+    "sequence_length": 10**12,
+    "mask_selection_length": 10**9,
+    "longest_span": 10**8,
+    "longest_word": 10**30,
+    "segmenter": "x",
+    "tokenizer": "/etc/passwd",
+}.items():
+
+    def preprocessor(directory: Path, name: str = name, value: Any = value) -> None:
+        own = {"format": 1, "preprocessor": {"masking": "span", name: value}}
+        write(
+            directory, read(directory, "preprocessor.json") | {"mlmzoo": own}, "preprocessor.json"
+        )
+
+    preprocessor.__name__ = f"preprocessor_with_its_own_{name}"
+    hostile("keras", says=(f"sets {name!r} to {value!r}",))(preprocessor)
+
+
+@hostile("keras", error=None, says=("preprocessor", "'rm_rf'"))
+def preprocessor_with_settings_nobody_knows(directory: Path) -> None:
+    own_preprocessor(directory, rm_rf="/")
 
 
 @hostile("keras", InputError, says=("1e+300",))
@@ -283,7 +314,7 @@ def json_nested_a_hundred_deep(directory: Path) -> None:
     raw(directory, b'{"a":' * 100 + b"1" + b"}" * 100)
 
 
-@hostile("keras", says=("was to be JSON",))
+@hostile("keras", says=("is JSON of a kind that is refused",))
 def json_nested_without_end(directory: Path) -> None:
     raw(directory, b"[" * 1_000_000)
 
@@ -304,7 +335,7 @@ def json_with_a_name_twice(directory: Path) -> None:
     raw(directory, text[:-1] + b', "registered_name": "hostile_canary>Backbone"}')
 
 
-@hostile("keras", says=("stands twice",))
+@hostile("keras", says=("of a kind that is refused", "stands twice"))
 def json_with_many_names_twice(directory: Path) -> None:
     pairs = ",".join(f'"{n}":0' for n in range(90_000))
     raw(directory, f'{{{pairs},"89999":1}}'.encode())
@@ -326,7 +357,7 @@ def json_with_a_number_beyond_floats(directory: Path) -> None:
     raw(directory, (directory / "config.json").read_bytes().replace(b"0.5", b"1e999"))
 
 
-@hostile("transformers", says=("was to be JSON",))
+@hostile("transformers", says=("is JSON of a kind that is refused",))
 def json_with_an_endless_number(directory: Path) -> None:
     change(directory, hidden_size=77777)
     raw(directory, (directory / "config.json").read_bytes().replace(b"77777", b"7" * 100_000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,28 @@ def groups_a_hundred_deep(file: h5py.File, directory: Path) -> None:
 def groups_without_number(file: h5py.File, directory: Path) -> None:
     for n in range(20_001):
         h5py.h5g.create(file.id, str(n).encode())
+
+
+def names_without_end(directory: Path, length: int, count: int) -> None:
+    """Adds a group whose links are stored compressed, which h5py has no call for."""
+    plan = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    library = ctypes.CDLL(h5py.h5p.__file__)
+    library.H5Pset_deflate.argtypes = [ctypes.c_int64, ctypes.c_uint]
+    assert library.H5Pset_deflate(plan.id, 9) == 0
+    with h5py.File(directory / WEIGHTS, "r+", libver="latest") as file:
+        group = h5py.h5g.create(file.id, b"more", gcpl=plan)
+        for n in range(count):
+            h5py.h5g.create(group, b"%06d" % n + b"a" * length)
+
+
+@hostile("keras", says=("a path longer than 1000 bytes",))
+def names_of_gigabytes(directory: Path) -> None:
+    names_without_end(directory, 65_000, 2_000)
+
+
+@hostile("keras", says=("its names are longer than the file",))
+def names_longer_than_the_file(directory: Path) -> None:
+    names_without_end(directory, 900, 1_000)
 
 
 # Promises -----------------------------------------------------------------------------------------

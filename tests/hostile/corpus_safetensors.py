@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,29 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
 
 def tokens(**entries: Any) -> Callable[[dict[str, Any]], None]:
     return lambda header: header[TOKENS].update(entries)
+
+
+# Holes --------------------------------------------------------------------------------------------
+
+
+@hostile("transformers", says=("memory",))
+def weights_that_are_a_hole(directory: Path) -> None:
+    """A file of 256 GiB that takes a few kilobytes on disk."""
+    rows, width, at = 2**31 - 1, 32, 0
+    config = json.loads((directory / "config.json").read_text("utf-8"))
+    config |= {"vocab_size": rows, "hidden_size": width}
+    (directory / "config.json").write_text(json.dumps(config), "utf-8")
+    header, _ = parts(directory)
+    header.pop("__metadata__", None)
+    before = json.loads(json.dumps(header[TOKENS]["shape"]))
+    sizes = {before[0]: rows, before[1]: width}
+    for entry in header.values():
+        shape = [sizes.get(size, size) for size in entry["shape"]]
+        size = 4 * math.prod(shape)
+        entry.update(dtype="F32", shape=shape, data_offsets=[at, at + size])
+        at += size
+    raw(directory, json.dumps(header).encode(), b"")
+    os.truncate(directory / WEIGHTS, (directory / WEIGHTS).stat().st_size + at)
 
 
 # Lengths ------------------------------------------------------------------------------------------
@@ -191,3 +216,22 @@ def another_shape_of_the_same_size(header: dict[str, Any]) -> None:
 def head_of_another_shape(header: dict[str, Any]) -> None:
     rows, columns = header["head.weight"]["shape"]
     header["head.weight"]["shape"] = [rows * columns]
+
+
+@hostile("transformers", WeightsError, says=("has shape ()",), family="bert")
+def numbers_as_embedding_and_decoder(directory: Path) -> None:
+    """The two are compared with one another before their shapes are with the config."""
+    header, data = parts(directory)
+    words = next(name for name in header if name.endswith("word_embeddings.weight"))
+    size = max(entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry)
+    header["rest"] = dict(header[words])
+    for name in (words, "cls.predictions.decoder.weight"):
+        header[name] = {"dtype": "F32", "shape": [], "data_offsets": [size, size + 4]}
+        size += 4
+    raw(directory, json.dumps(header).encode(), data + bytes(8))
+
+
+@hostile("transformers", error=None, says=("NaN or infinite values in token_embedding",))
+def weights_that_are_no_numbers(directory: Path) -> None:
+    header, data = parts(directory)
+    raw(directory, json.dumps(header).encode(), b"\xff" * len(data))

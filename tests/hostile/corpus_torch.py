@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import pickletools
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -39,6 +40,19 @@ def saved(change: Callable[[dict[str, Any], Any], Any]) -> Callable[[Path], None
 
     write.__name__ = change.__name__
     return write
+
+
+def rewritten(
+    directory: Path, change: Callable[[str, bytes], bytes], more: str = "archive/padding"
+) -> None:
+    """The good weights as an archive whose members are changed, and with one more."""
+    import torch
+
+    torch.save(state(directory), plain := io.BytesIO())
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(directory / WEIGHTS, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+        new.writestr(more, b"A" * 50_000)
 
 
 class Runs:
@@ -90,7 +104,7 @@ def pickle_of_protocol_4(directory: Path) -> None:
     (directory / WEIGHTS).write_bytes(pickle.dumps(Runs(os.system, "echo hostile"), protocol=4))
 
 
-@hostile("transformers", says=("it asks for 'STACK_GLOBAL'",), needs="torch")
+@hostile("transformers", says=("it asks for 'FRAME'",), needs="torch")
 def pickle_of_two_protocols(directory: Path) -> None:
     state(directory)
     code = pickle.dumps(Runs(os.system, "echo hostile"), protocol=4)[2:]
@@ -178,6 +192,46 @@ def archive_with_two_pickles(directory: Path) -> None:
     torch.save(state(directory), directory / WEIGHTS)
     with zipfile.ZipFile(directory / WEIGHTS, "a") as archive:
         archive.writestr("other/data.pkl", pickle.dumps(Runs(os.system, "echo hostile"), 2))
+
+
+@hostile("transformers", says=("not those that are stored",), needs="torch")
+def legacy_file_that_stores_nothing(directory: Path) -> None:
+    """PyTorch takes the memory of the tensors as it finds it."""
+    import torch
+
+    path = directory / WEIGHTS
+    torch.save(state(directory), path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    stream = io.BytesIO(content)
+    for _ in range(4):
+        for _ in pickletools.genops(stream):
+            pass
+    path.write_bytes(content[: stream.tell()] + pickle.dumps([], 2) + bytes(len(content)))
+
+
+@hostile("transformers", says=("and holds 4",), needs="torch")
+def archive_with_a_short_member(directory: Path) -> None:
+    """PyTorch reads on, in what stands behind it."""
+    rewritten(directory, lambda name, content: content[:4] if name.endswith("/data/0") else content)
+
+
+@hostile("transformers", says=("two members of one name",), needs="torch")
+def archive_with_a_member_in_two_cases(directory: Path) -> None:
+    rewritten(directory, lambda name, content: content, more="archive/DATA/0")
+
+
+@hostile("transformers", says=("2 pickles",), needs="torch")
+def archive_with_a_pickle_in_capitals(directory: Path) -> None:
+    rewritten(directory, lambda name, content: content, more="archive/other.PKL")
+
+
+@hostile("transformers", says=("nested more than 32",), needs="torch")
+def tuple_in_tuples_without_end(directory: Path) -> None:
+    """To look such a key up in a dictionary ends the process."""
+    state(directory)
+    with zipfile.ZipFile(directory / WEIGHTS, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}N" + b"\x85" * 1_000_000 + b"Ns.")
+        archive.writestr("archive/version", "3")
 
 
 # Kinds --------------------------------------------------------------------------------------------

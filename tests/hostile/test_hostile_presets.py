@@ -58,9 +58,9 @@ def results(tmp_path_factory) -> dict[str, dict]:
     return found
 
 
-def test_there_are_enough_of_them():
-    assert len(CORPUS) >= 60
-    assert sum(entry.error is not None for entry in CORPUS.values()) >= 60
+def test_there_are_enough_of_them(results):
+    ran = [entry for name, entry in CORPUS.items() if "found" in results.get(name, ())]
+    assert sum(entry.error is not None for entry in ran) >= 150
 
 
 @pytest.mark.parametrize("layout", ["keras", "transformers"])

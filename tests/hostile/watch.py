@@ -28,6 +28,10 @@ REFUSED = (
 """Audit events, by how they begin, that loading never has a reason for
 (https://docs.python.org/3/library/audit_events.html)."""
 
+PUTTING = ("os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.utime", "os.chmod")
+"""Those of them that saving a preset has a reason for, where it is saved."""
+
+PATH = str | bytes | os.PathLike
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -40,14 +44,16 @@ class Watch:
     Args:
         canaries: Directory of files that nobody is to open.
         readable: Directories that may be read from, beside Python's own.
+        writable: A directory that may be written to; ``None`` where there is none.
     """
 
-    def __init__(self, canaries: Path, readable: list[Path]) -> None:
+    def __init__(self, canaries: Path, readable: list[Path], writable: Path | None = None) -> None:
         paths = sysconfig.get_paths()
         known = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
         source = [entry for entry in sys.path if entry]
         self._readable = [os.path.realpath(path) for path in (*known, *source, *readable)]
         self._canaries = canaries
+        self.writable = writable
         self._on = False
         self._seen: list[str] = []
         self._inotify = _inotify(canaries)
@@ -80,7 +86,7 @@ class Watch:
             self._open(*args)
         elif event == "import":
             self._import(str(args[0]))
-        elif event.startswith(REFUSED):
+        elif event.startswith(REFUSED) and not (event in PUTTING and self._there(args)):
             self._seen.append(f"{event} {args!r:.200}")
 
     def _open(self, path: object, mode: object, flags: int) -> None:
@@ -88,6 +94,8 @@ class Watch:
             return
         # Joining and resolving here must not be watched itself; neither opens a file.
         real = os.path.realpath(os.fsdecode(path))
+        if self._there((path,)):
+            return
         if flags & WRITING and real != os.devnull:
             self._seen.append(f"open for writing {real}")
         elif not real.startswith(("/proc/", "/sys/", "/dev/")) and not any(
@@ -96,6 +104,12 @@ class Watch:
             self._seen.append(f"open {real}")
         elif real.startswith("/dev/") and real not in ("/dev/null", "/dev/urandom"):
             self._seen.append(f"open {real}")
+
+    def _there(self, args: tuple) -> bool:
+        """Whether all paths among the arguments of an event lead to where may be written."""
+        paths = [os.path.realpath(os.fsdecode(a)) for a in args if isinstance(a, PATH)]
+        inside = f"{os.path.realpath(self.writable)}{os.sep}" if self.writable else None
+        return inside is not None and bool(paths) and all(p.startswith(inside) for p in paths)
 
     def _import(self, name: str) -> None:
         root = name.partition(".")[0]

@@ -30,6 +30,9 @@ class HubServer(Loopback):
 
     signature = "X-Amz-Signature=signed-and-secret"
 
+    offers_xet = False
+    """Whether large files come with the real one's offer of another transport; nothing is there."""
+
     def __init__(self, directory_by_repository: Mapping[str, Path] | None = None):
         super().__init__()
         self._commits: dict[tuple[str, str], dict[str, bytes]] = {}
@@ -85,10 +88,14 @@ class HubServer(Loopback):
                 "X-Repo-Commit": commit,
                 "X-Linked-ETag": f'"{etag}"',
                 "X-Linked-Size": len(body),
+                **(self._xet(etag) if self.offers_xet else {}),
                 # Another host, as far as the client can tell: it sends no token there.
                 "Location": f"http://localhost:{self._port}{place}?{self.signature}",
             },
         )
+
+    def _xet(self, etag: str) -> dict[str, str]:
+        return {"X-Xet-Hash": etag, "X-Xet-Refresh-Route": f"{self.url}/no-xet"}
 
     def refusal(self, fault: str, request: Request) -> Answer:
         if fault == "gated":
@@ -118,7 +125,6 @@ class HubServer(Loopback):
             "HF_ENDPOINT": self.url,
             "HF_HOME": NOWHERE,
             "HF_HUB_CACHE": str(cache),
-            "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "MLMZOO_CACHE": str(Path(cache).with_name("mlmzoo-cache")),
         }

@@ -73,6 +73,7 @@ def test_where_nothing_can_be_saved_is_said_before_anything_is_loaded(mlmzoo, tm
         assert "Invalid value for 'DST'" in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:(.|\\n)*NaN or infinite:mlmzoo.contract.errors.PresetWarning")
 def test_weights_that_are_not_finite_are_converted_on_request_only(mlmzoo, trained, tmp_path, out):
     task = MaskedLM.from_preset(trained.preset)
     task.backbone.weights[0].assign(task.backbone.weights[0] * float("nan"))

@@ -17,17 +17,28 @@ SECRETS = ("very-secret", "dmVyeS1zZWNyZXQ", "bWU6dmVyeS1zZWNyZXQ", "signed-and-
 """The last but the first two are the first in base64, alone and after a user's name."""
 
 
-@pytest.fixture(params=["token", "key and password", "token with a line break", "proxy"])
+PASSWORDS = {"": "very-secret", "@": "x@very-secret", "/": "x/very-secret", "#": "very-secret#x"}
+
+
+@pytest.fixture(
+    params=[
+        "token",
+        "token with a line break",
+        *(f"key and password {mark}" for mark in PASSWORDS),
+        *(f"proxy {mark}" for mark in PASSWORDS),
+    ]
+)
 def with_secrets(request, place, monkeypatch):
     """The place, asked with credentials of each kind."""
     host = place.server.url.removeprefix("http://")
-    if request.param == "key and password":
+    password = PASSWORDS.get(request.param.rpartition(" ")[2])
+    if "password" in request.param:
         monkeypatch.setenv("KAGGLE_USERNAME", "me")
         monkeypatch.setenv("KAGGLE_KEY", "very-secret")
-        monkeypatch.setenv("HF_ENDPOINT", f"http://me:very-secret@{host}")
-    elif request.param == "proxy":
+        monkeypatch.setenv("HF_ENDPOINT", f"http://me:{password}@{host}")
+    elif "proxy" in request.param:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-            monkeypatch.setenv(name, "http://me:very-secret@127.0.0.1:9")
+            monkeypatch.setenv(name, f"http://me:{password}@127.0.0.1:9")
         monkeypatch.setenv("NO_PROXY", "localhost" if place.name == "kaggle" else "")
         monkeypatch.delenv("no_proxy", raising=False)
     else:

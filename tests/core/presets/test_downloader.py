@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import wave
 
 import pytest
 
@@ -145,6 +146,7 @@ def test_an_interrupt_ends_the_download(echo):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")  # JAX
 def test_a_process_forked_during_a_download_starts_one_of_its_own(echo):
     mine = echo("")["pid"]
     other = threading.Thread(target=echo, args=["import time; time.sleep(0.5)"])
@@ -190,6 +192,58 @@ def test_the_process_loads_the_clients_and_nothing_of_keras():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_lies_beside_a_program_is_no_library(echo, tmp_path):
+    """Nor what lies where it was started; what it has on its path besides can be imported."""
+    code = "import extra, wave; answer = {'file': wave.__file__}"
+    program = (
+        "import sys\n"
+        "sys.path.append('library')\n"
+        "sys.path.insert(0, '')\n"
+        "from pathlib import Path\n"
+        "from mlmzoo.presets.sources import downloader\n"
+        "from mlmzoo.presets.sources.progress import Progress\n"
+        f"request = {{'hub': 'hf', 'code': {code!r}}}\n"
+        "print(downloader.ask(request, Progress(Path('.'), 30))['file'])\n"
+    )
+    for name in ("beside", "here", "here/library"):
+        (tmp_path / name).mkdir()
+    for name in ("beside/wave.py", "here/wave.py", "here/library/wave.py", "here/library/extra.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "beside" / "program.py").write_text(program)
+    paths = ["beside/program.py"]
+    if os.name != "nt":  # where it takes rights to make one
+        (tmp_path / "link.py").symlink_to(tmp_path / "beside" / "program.py")
+        paths.append("link.py")
+    for path in paths:
+        done = subprocess.run(
+            [sys.executable, tmp_path / path],
+            cwd=tmp_path / "here",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == wave.__file__
+
+
+def test_a_place_that_the_user_named_is_one_to_import_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    places = downloader._environment()["MLMZOO_DOWNLOADER"].split(os.pathsep)
+    assert str(tmp_path) not in places
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    environment = downloader._environment()
+    assert str(tmp_path) in environment["MLMZOO_DOWNLOADER"].split(os.pathsep)
+    assert environment["PYTHONPATH"] == str(tmp_path)
+
+
+def test_plain_https_is_used_unless_the_user_wants_xet(echo, monkeypatch):
+    code = "import huggingface_hub.constants as c; answer = {'off': c.HF_HUB_DISABLE_XET}"
+    monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)
+    assert echo(code)["off"] is True
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "0")
+    assert echo(code)["off"] is False
 
 
 def test_a_file_of_the_working_directory_is_no_library(tmp_path, monkeypatch, nothing, echo):
@@ -270,6 +324,93 @@ def test_a_python_that_cannot_be_started_is_told(monkeypatch, nothing):
     monkeypatch.setattr(sys, "executable", "/there/is/no/python")
     with pytest.raises(downloader.Ended, match=r"could not be started.*no/python"):
         answer(nothing)
+
+
+APPLICATION = """#!{python}
+import os, sys
+with open({log!r}, "a+") as log:
+    log.write("started\\n")
+    log.seek(0)
+    if len(log.readlines()) > 5:  # so that the test ends where the guard does not hold
+        sys.exit(1)
+sys.executable = __file__
+sys.frozen = {frozen}
+from pathlib import Path
+from mlmzoo.presets.sources import downloader
+from mlmzoo.presets.sources.progress import Progress
+try:
+    downloader.ask({{"hub": "nowhere"}}, Progress(Path("."), 30))
+except downloader.Ended as error:
+    {show}
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a line with an interpreter")
+@pytest.mark.parametrize(
+    ("frozen", "show", "starts"),
+    [(True, "print(error)", 1), (False, "print(error)", 2), (False, "pass", 2)],
+)
+def test_an_application_is_not_started_again_and_again(tmp_path, frozen, show, starts):
+    """In a frozen one, ``sys.executable`` is the application, whatever the arguments."""
+    log, application = tmp_path / "log", tmp_path / "application"
+    application.write_text(
+        APPLICATION.format(python=sys.executable, log=str(log), frozen=frozen, show=show)
+    )
+    application.chmod(0o700)
+    done = subprocess.run([application], capture_output=True, text=True, check=True)
+    assert log.read_text().count("started") == starts
+    assert ("a frozen application has no Python" in done.stdout) == frozen
+    assert ("with an ordinary Python" in done.stdout) == (show == "print(error)")
+
+
+@pytest.mark.parametrize("executable", [None, ""])
+def test_without_a_python_to_start_the_error_says_what_to_do(monkeypatch, nothing, executable):
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(downloader.Ended, match=r"names no Python.*save_to_preset"):
+        answer(nothing)
+
+
+def test_the_downloading_process_starts_no_other_one(echo):
+    code = (
+        "from mlmzoo.presets.sources import downloader\n"
+        "try: downloader.ask({}, None)\n"
+        "except downloader.Ended as error: answer = {'said': str(error)}\n"
+    )
+    assert "was itself started for downloads" in echo(code)["said"]
+
+
+def test_the_last_words_of_a_process_that_dies_are_told(echo, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_very-secret")
+    code = (
+        "import os, sys\n"
+        "print('first\\nno module for hf_very-secret\\n', file=sys.stderr, flush=True)\n"
+        "os._exit(7)\n"
+    )
+    with pytest.raises(downloader.Ended, match=r"code 7 .* \(no module for …\)\. Try again"):
+        echo(code)
+
+
+def test_a_process_that_says_much_is_read_to_its_end(echo):
+    code = (
+        "import os, sys\n"
+        "print('much ' * 100_000, file=sys.stderr)\n"
+        "print('x' * 100_000, end='', file=sys.stderr, flush=True)\n"
+    )
+    assert echo(code)["pid"]
+    with pytest.raises(downloader.Ended) as caught:
+        echo("import os; os._exit(7)")
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no zombies")
+def test_a_process_that_ended_leaves_no_zombie(echo):
+    pid = echo("")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 30
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < end:
+            os.kill(pid, 0)
+            time.sleep(0.02)
 
 
 def test_nothing_is_shown_where_nobody_looks(tmp_path, monkeypatch, capsys):

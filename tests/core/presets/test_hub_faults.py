@@ -1,4 +1,6 @@
 import errno
+import socket
+import ssl
 
 import pytest
 
@@ -29,6 +31,57 @@ def test_a_reason_is_short_and_holds_no_credentials(text, shown):
 def test_a_reason_holds_no_secret_of_the_environment(monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "c0ffee")
     assert reason(ValueError("the key c0ffee is refused")) == "ValueError: the key … is refused"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["very-secret", "x@very-secret", "x/very-secret", "x#very-secret", "very-secret?x@x:x", "v-s"],
+)
+@pytest.mark.parametrize("variable", ["HF_ENDPOINT", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "text",
+    ["for {}", "Invalid port: {tail!r}", "no host {tail}", "{tail}@h: not known", "{small} (host)"],
+)
+def test_a_reason_holds_no_part_of_a_password(monkeypatch, password, variable, text):
+    """A library that takes an address apart itself shows what it takes for a host or a port."""
+    address = f"http://me:{password}@mirror.example:81"
+    monkeypatch.setenv(variable, address)
+    tail = password.replace("x", "").strip("@/#?:")
+    said = reason(ValueError(text.format(address, tail=tail, small=tail.lower())))
+    assert "very-secret" not in said
+    assert "v-s" not in said
+    assert said.startswith("ValueError: ")
+
+
+def test_a_reason_holds_no_password_that_was_unquoted(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "me:p%40V%C3%A9ry%2Fsecret%27@proxy.example:8080")
+    assert reason(ValueError("no host 'véry' at secret'")) == "ValueError: no host '…' at …"
+    assert reason(ValueError(repr("secret'"))) == 'ValueError: "…"'
+
+
+def test_an_address_with_an_at_sign_in_its_password_is_shown_without_it():
+    said = reason(ValueError("for http://me:p@ss/w#rd@mirror.example:81/a (Caused by X)"))
+    assert said == "ValueError: for http://mirror.example:81/… (Caused by X)"
+
+
+def test_a_short_name_in_an_address_leaves_words_alone(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://me:secret@mirror.example")
+    assert reason(ValueError("some name of me")) == "ValueError: some name of …"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        ssl.SSLError(1, "certificate verify failed"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError(errno.ENETUNREACH, "Network is unreachable"),
+        OSError(errno.ENETDOWN, "Network is down"),
+        OSError(errno.EHOSTDOWN, "Host is down"),
+    ],
+)
+def test_faults_of_the_network_are_none_of_this_machine(error):
+    assert local(error) is None
 
 
 def test_faults_of_this_machine_are_told_from_those_of_the_network():

@@ -12,7 +12,7 @@ from mlmzoo.contract.errors import (
     HubUnavailableError,
     PresetMissingError,
 )
-from mlmzoo.presets.sources import checks
+from mlmzoo.presets.sources import checks, downloader
 from mlmzoo.presets.sources.huggingface import HuggingFaceSource
 
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
@@ -312,3 +312,58 @@ def test_without_the_client_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(HubUnavailableError, match="pip install huggingface_hub"):
         opened().path("config.json")
+
+
+@pytest.mark.parametrize("commit", ["main", "0" * 40])
+def test_settings_that_the_client_cannot_read_are_one_clear_error(hub, tmp_path, commit):
+    code = (
+        "import traceback\n"
+        "from mlmzoo.contract.errors import HubUnavailableError\n"
+        "from mlmzoo.presets.sources.huggingface import HuggingFaceSource\n"
+        f"try: HuggingFaceSource().open('hf://org/name@{commit}').path('config.json')\n"
+        "except HubUnavailableError as error:\n"
+        "    assert error.__context__ is None\n"
+        "    traceback.print_exc()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HF_ENDPOINT": "http://me:very[secret@mirror.example"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "HubUnavailableError" in done.stderr
+    assert "check HF_ENDPOINT" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_settings_that_only_the_downloading_process_cannot_read_are_told(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://me:very[secret@mirror.example")
+    with pytest.raises(
+        HubUnavailableError, match=r"cannot be imported: ValueError.*HF_ENDPOINT"
+    ) as caught:
+        opened().path("config.json")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_cache_that_cannot_be_looked_at_hides_no_fault(hub, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub.file_download", None)
+    hub.fail("500")
+    with pytest.raises(HubUnavailableError, match="could not be reached or failed"):
+        opened().path("config.json")
+
+
+def test_large_files_come_over_plain_https(hub):
+    """Nobody sees the progress of Xet, which the hub offers for them."""
+    hub.offers_xet = True
+    assert opened().path("model.weights.h5").stat().st_size == 256 * 4096
+    assert [request.path for request in hub.requests if "no-xet" in request.path] == []
+
+
+def test_an_application_without_python_uses_the_cache_and_says_what_it_misses(hub, monkeypatch):
+    load()
+    monkeypatch.setattr(downloader, "_running", None)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert load()[0].read_text() == '{"answer": 42}'
+    with pytest.raises(HubUnavailableError, match=r"not downloaded: a frozen .*ordinary Python"):
+        opened().path("model.weights.h5")

@@ -29,23 +29,35 @@ def test_what_is_json_is_read(text, value):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("é".encode("latin-1"), "utf-8"),
+        ("{}".encode("utf-16"), "utf-8"),
+        (b"", "Expecting value"),
+        (b"[1", "Expecting"),
+    ],
+)
+def test_what_is_no_json_is_called_damaged(text, said):
+    with pytest.raises(PresetFormatError, match=f"it was to be JSON, and is not: .*{said}.*again"):
+        parse_json(text, "it")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
         (b'{"a": 1, "b": {"c": 1, "c": 1}}', "'c' stands twice"),
         (b"[NaN]", "NaN is no number"),
         (b"[-Infinity]", "-Infinity is no number"),
         (b"[1e400]", "1e400 is too large"),
         (b"7" * 5000, "4300 digits"),
-        ("é".encode("latin-1"), "utf-8"),
-        ("{}".encode("utf-16"), "utf-8"),
         (nested(JSON_DEPTH + 1), "more than 64 levels"),
         (nested(100_000), "recursion"),
-        (b"", "Expecting value"),
         (b'{"a": ["\\u001b[2J"]}', "control characters"),
         (b'{"\\u0000": 1}', "control characters"),
         (b'"\\ud800"', "control characters"),
     ],
 )
-def test_what_is_not_is_refused_by_name(text, said):
-    with pytest.raises(PresetFormatError, match=f"(?s)it was to be JSON, and is not: .*{said}"):
+def test_json_beyond_what_is_taken_is_refused_as_that(text, said):
+    refused = f"(?s)it is JSON of a kind that is refused: .*{said}.*Correct the file"
+    with pytest.raises(PresetFormatError, match=refused):
         parse_json(text, "it")
 
 

@@ -1,5 +1,6 @@
 import os
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -147,6 +148,8 @@ def package(tmp_path, monkeypatch):
     (preset / "config.json").write_text("{}")
     (root / "toy_module.py").write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(str(root))
+    # As a script's __main__, it is imported and does not say from where.
+    monkeypatch.setitem(sys.modules, "toy_bare", ModuleType("toy_bare"))
     return root
 
 
@@ -157,6 +160,12 @@ def test_a_preset_inside_a_package_is_read_without_importing_it(package):
     assert "toy_embedding" not in sys.modules
 
 
+def test_a_preset_in_a_package_inside_a_package_is_read_without_importing_either(package):
+    files = PackageSource().open("package://toy_embedding.presets/toy")
+    assert files.path("config.json") == package / "toy_embedding/presets/toy/config.json"
+    assert "toy_embedding" not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("handle", "shown"),
     [
@@ -164,6 +173,8 @@ def test_a_preset_inside_a_package_is_read_without_importing_it(package):
         ("package://not_installed.at_all/presets/toy", "not installed"),
         ("package://toy_embedding/presets/other", "no such preset"),
         ("package://toy_module/presets/toy", "no such preset"),
+        ("package://toy_embedding.inside/presets/toy", "no such preset"),
+        ("package://toy_bare/presets/toy", "not installed"),
     ],
 )
 def test_a_package_without_the_preset_is_a_missing_preset(package, handle, shown):

@@ -85,6 +85,63 @@ def test_a_directory_keeps_its_rights(target):
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="attributes as on Linux")
+def test_a_directory_keeps_its_owner_and_attributes_and_has_changed(target):
+    inside = target / "assets" / "mine"
+    if not os.geteuid():
+        os.chown(target, 12345, 23456)
+        os.chown(inside, 12345, 23456)
+    os.chmod(inside, 0o2750)
+    try:
+        os.setxattr(inside, "user.mine", b"1")
+    except OSError:
+        pytest.skip("a file system without attributes")
+    os.utime(target, (1, 1))
+    before = [place.stat() for place in (target, inside)]
+    with staged(target) as new:
+        (new / "weights").write_text("new")
+    for was, now in zip(before, [target.stat(), inside.stat()], strict=True):
+        assert (now.st_uid, now.st_gid, now.st_mode) == (was.st_uid, was.st_gid, was.st_mode)
+    assert os.getxattr(inside, "user.mine") == b"1"
+    assert target.stat().st_mtime > 1
+
+
+@pytest.mark.usefixtures("way")
+def test_what_others_make_there_while_it_is_replaced_stays(tmp_path, target, monkeypatch):
+    put = staging.put_in_place
+
+    def made_meanwhile(new, place, kept):
+        (place / "events.log").write_text("step 1")
+        (place / "logs" / "train").mkdir(parents=True)
+        (place / "logs" / "train" / "events").write_text("step 1")
+        (place / "assets" / "vocabulary").write_text("theirs")
+        put(new, place, kept)
+
+    monkeypatch.setattr(staging, "put_in_place", made_meanwhile)
+    with staged(target, stale) as new:
+        (new / "weights").write_text("new")
+    found = contents(target)
+    assert found["events.log"] == found["logs/train/events"] == "step 1"
+    assert found["weights"] == "new" and found["assets/mine/notes"] == "notes"
+    assert not {"head", "assets/vocabulary"} & found.keys()
+    assert os.listdir(tmp_path) == ["preset"]
+
+
+def test_what_others_remove_while_it_is_written_is_no_error(target, monkeypatch):
+    link = staging._link
+
+    def removed_meanwhile(old, new):
+        if old.name == "notes":
+            old.unlink()
+        link(old, new)
+
+    monkeypatch.setattr(staging, "_link", removed_meanwhile)
+    with staged(target):
+        pass
+    assert "assets/mine/notes" not in contents(target)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_file_in_the_place_is_replaced(tmp_path):
     (tmp_path / "preset").write_text("a file")
     with staged(tmp_path / "preset") as new:
@@ -172,6 +229,40 @@ def test_a_directory_that_a_killed_process_moved_away_is_put_back(tmp_path, targ
             (new / "weights").write_text("new")
         assert contents(target)["assets/mine/notes"] == "notes"
     assert os.listdir(tmp_path) == ["preset"]
+
+
+@pytest.mark.parametrize("linked", ["all", "lock", "old"])
+def test_links_among_leftovers_are_left_alone(tmp_path, target, linked):
+    killed = tmp_path / f"{staging._prefix(target)}killed"
+    elsewhere = tmp_path / "elsewhere"
+    for name in ("lock", "old", "new"):
+        (elsewhere / name).mkdir(parents=True)
+        (elsewhere / name / "notes").write_text("notes")
+    (elsewhere / "lock" / "notes").rename(elsewhere / "notes")
+    (elsewhere / "lock").rmdir()
+    (elsewhere / "lock").touch()
+    if linked == "all":
+        killed.symlink_to(elsewhere)
+    else:
+        killed.mkdir()
+        (killed / "lock").touch() if linked == "old" else (killed / "old").mkdir()
+        (killed / linked).symlink_to(elsewhere / linked)
+    target.rename(tmp_path / "away")
+    before = contents(tmp_path)
+    recover(target)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the system's files have no owners")
+def test_leftovers_of_another_user_are_left_alone(tmp_path, target, monkeypatch):
+    killed = tmp_path / f"{staging._prefix(target)}killed"
+    (killed / "new").mkdir(parents=True)
+    (killed / "lock").touch()
+    target.rename(killed / "old")
+    before = contents(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    recover(target)
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["config.json/notes", "tokenizer"])

@@ -1,5 +1,6 @@
 """The table engine, on tensors that are numpy arrays."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -84,6 +85,20 @@ def test_large_tensors_are_loaded_in_blocks_of_bounded_size(monkeypatch, kind, l
     np.testing.assert_array_equal(target.value, value)
     assert target.blocks > 1
     assert tensors.largest <= 4096
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ml_dtypes.bfloat16])
+def test_values_that_are_no_numbers_are_told_by_the_variable(monkeypatch, bad, dtype):
+    monkeypatch.setattr(weights, "BLOCK_BYTES", 4096)
+    value = np.ones((123, 60), dtype)
+    value[100, 7] = bad
+    second = Weight("second", "other", "other")
+    tensors = Arrays({"theirs": value, "other": np.full(3, 3e38, np.float32)})
+    targets = {"ours": Target(value.shape), "second": Target((3,))}
+    outcome = weights.load([row(), second], tensors, targets, "keras")
+    assert outcome.not_finite == ("ours",)
+    np.testing.assert_array_equal(targets["ours"].value, value.astype(np.float32))
 
 
 def test_nothing_is_assigned_where_anything_is_wrong():

@@ -339,6 +339,30 @@ def test_a_preset_without_weights_says_what_to_do(preset):
     assert mlmzoo.Backbone.from_preset(preset, load_weights=False).load_report is None
 
 
+@pytest.mark.parametrize("load_weights", [True, False])
+def test_a_model_beyond_the_memory_is_refused_before_it_is_made(preset, monkeypatch, load_weights):
+    monkeypatch.setattr(loading, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(loading, "skip_initialization", None)
+    with pytest.raises(PresetFormatError, match="more than this machine's memory"):
+        mlmzoo.Backbone.from_preset(preset, load_weights=load_weights)
+
+
+def test_what_a_backend_says_of_memory_is_an_error_of_ours(preset, monkeypatch):
+    kind = type(mlmzoo.Backbone.from_preset(preset))
+    make = kind.__init__
+    calls = []
+
+    def init(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        calls.append(self)
+        if len(calls) == 2:  # the first is made to see the shapes
+            raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(kind, "__init__", init)
+    with pytest.raises(PresetFormatError, match="RuntimeError: can't allocate memory"):
+        mlmzoo.Backbone.from_preset(preset)
+
+
 def test_a_saved_preset_can_be_moved(preset, tmp_path):
     expected = mlmzoo.MaskedLM.from_preset(preset).fill_mask(TEXT)
     shutil.move(preset, tmp_path / "elsewhere")

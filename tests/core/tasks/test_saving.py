@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlmzoo import Backbone, MaskedLM, Preprocessor, Tokenizer
-from mlmzoo.contract.errors import SavingError, WeightsError
+from mlmzoo.contract.errors import PresetWarning, SavingError, WeightsError
 from mlmzoo.tasks import pretraining
 from mlmzoo.tasks.model_card import write_model_card
 
@@ -75,12 +75,19 @@ def test_parts_saved_one_after_the_other_are_a_preset(task, tmp_path, layout):
 def test_weights_that_are_not_finite_are_named_and_written_on_request_only(task, tmp_path):
     variable = task.backbone.weights[0]
     variable.assign(variable * np.nan)
+    task.head_state = "trained"
     for part in (task, task.backbone):
         place = tmp_path / part.name
         with pytest.raises(WeightsError, match=rf"{variable.path}.*allow_non_finite=True"):
             part.save_to_preset(place)
         assert os.listdir(tmp_path) == []
         part.save_to_preset(place, allow_non_finite=True)
+        with pytest.warns(
+            PresetWarning, match=f"NaN or infinite values in {variable.path}"
+        ) as told:
+            loaded = type(part).from_preset(place)
+        assert [warning.filename for warning in told] == [__file__]
+        assert variable.path in str(loaded.load_report)
         place.rename(tmp_path.with_name(f"{tmp_path.name}-{part.name}"))
 
 

@@ -230,3 +230,16 @@ def test_a_task_with_another_head_is_written_by_keras_and_not_as_a_preset(tagger
     with pytest.raises(InputError, match=r"Tagger.*model\.save\('model\.keras'\)"):
         task.save_to_preset(tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_model_with_a_large_vocabulary_is_loaded_again(task, tmp_path):
+    own = task.preprocessor
+    words = [f"a-word-of-usual-length-{number}" for number in range(250_000)]
+    vocabulary = [*own.tokenizer.special_tokens.values(), "next\x85line", *words]
+    tokenizer = type(own.tokenizer)(vocabulary)
+    sizes = {"vocabulary_size": len(vocabulary), "hidden_dim": 2, "num_layers": 1}
+    backbone = type(task.backbone)(**{**task.backbone.settings, **sizes})
+    large = type(task)(backbone, type(own)(tokenizer, own.sequence_length))
+    large.save(tmp_path / "large.keras")
+    loaded = mlmzoo.load_model(tmp_path / "large.keras")
+    assert loaded.preprocessor.tokenizer.get_vocabulary() == vocabulary

@@ -25,7 +25,7 @@ from mlmzoo.data.streams import (
 )
 from mlmzoo.data.strings import FORMS, columns, from_array, from_list, not_a_text, plain, shown
 from mlmzoo.data.text_files import stream_lines
-from mlmzoo.data.tokenised import check_weights
+from mlmzoo.data.tokenised import check_weights, on_host
 
 __all__ = ["FORMS", "TextStream", "Texts", "Tokenised", "open_texts", "read_texts"]
 
@@ -189,7 +189,7 @@ def _weights(sample_weight: Any, count: int) -> np.ndarray:
 
 def _numbers(sample_weight: Any) -> np.ndarray:
     try:
-        return np.asarray(plain(sample_weight), dtype=np.float32)
+        return on_host(sample_weight).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"Asked to weight texts; found sample_weight {shown(sample_weight)}. "

@@ -200,9 +200,13 @@ def check_weights(weights: np.ndarray, where: str) -> None:
 
 
 def on_host(value: Any) -> np.ndarray:
-    """An array, a tensor of any framework, or a list of lists as an array."""
+    """An array, a tensor of any framework, or a list of lists as an array; bfloat16 as float32."""
     if hasattr(value, "detach"):  # PyTorch, perhaps on another device
         value = value.detach().cpu()
+        if str(value.dtype) == "torch.bfloat16":  # NumPy has none
+            value = value.float()
     if isinstance(value, Sequence):
         value = as_arrays(value)
-    return np.asarray(plain(value))
+    array = np.asarray(plain(value))
+    # As ml_dtypes make it known to NumPy it is no kind of number there.
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array

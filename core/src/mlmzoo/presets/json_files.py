@@ -24,7 +24,7 @@ CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 halves of surrogate pairs."""
 
 
-def parse_json(text: bytes, what: str) -> Any:
+def parse_json(text: bytes, what: str, control: bool = False) -> Any:
     """The value of a JSON text.
 
     Stricter than Python's own reader: one name stands once in an object, numbers are finite, and
@@ -33,6 +33,7 @@ def parse_json(text: bytes, what: str) -> Any:
     Args:
         text: UTF-8, with or without a byte order mark.
         what: What it is, for the error.
+        control: Whether texts may hold control characters after all.
 
     Raises:
         PresetFormatError: It is no such text, or nested deeper than `JSON_DEPTH`.
@@ -44,11 +45,16 @@ def parse_json(text: bytes, what: str) -> Any:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
-        _refuse_oddities(value)
-    except (ValueError, RecursionError) as error:
+        _refuse_oddities(value, control)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PresetFormatError(
             f"{what} was to be JSON, and is not: {str(error)[:200]}. "
             "The file is damaged; fetch or write it again."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise PresetFormatError(
+            f"{what} is JSON of a kind that is refused: {str(error)[:200]}. "
+            "Correct the file, or use another preset."
         ) from error
     return value
 
@@ -126,11 +132,11 @@ def _finite(text: str) -> float:
     return number
 
 
-def _refuse_oddities(value: Any) -> None:
+def _refuse_oddities(value: Any, control: bool) -> None:
     """Raise where a value nests too deep, or a text in it would steer a terminal that shows it."""
     level = [value]
     for _ in range(JSON_DEPTH):
-        if any(isinstance(inner, str) and CONTROL.search(inner) for inner in level):
+        if not control and any(isinstance(inner, str) and CONTROL.search(inner) for inner in level):
             raise ValueError("a text in it holds control characters")
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:

@@ -19,6 +19,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
     """A new directory that takes the place of `target` when the block ends without error.
 
     What `target` holds and the block does not write stays: files as hard links to what they are,
-    so that the old directory is whole until the new one is in its place. Of two processes that
-    write to one place, the one that ends last wins, and keeps what it has not written itself.
+    so that the old directory is whole until the new one is in its place. What others make there in
+    that moment follows right after it. Of two processes that write to one place, the one that ends
+    last wins, and keeps what it has not written itself.
 
     Args:
         target: The directory to write; made, with its parents, if it is not there. A file in its
@@ -69,6 +71,9 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
                 put_in_place(new, target, staging / _OLD)
                 put = True
                 flush(target.parent)
+                for old in (new, *staging.glob(f"{_OLD}*")):
+                    if old.is_dir():  # what others made there while it was being replaced
+                        _keep(old, target, stale)
     except MlmzooError:
         raise
     except OSError as error:
@@ -135,6 +140,8 @@ def _one_at_a_time(directory: Path) -> Iterator[None]:
 
 def _remove_leftovers(target: Path) -> None:
     for staging in target.parent.glob(f"{_prefix(target)}*"):
+        if not _is_ours(staging):
+            continue
         if not (staging / _LOCK).exists():
             with contextlib.suppress(OSError):
                 staging.rmdir()  # if its process lives, it makes it anew
@@ -149,6 +156,17 @@ def _remove_leftovers(target: Path) -> None:
             with contextlib.suppress(OSError):  # another process was quicker
                 os.rename(kept[-1], target)
         _remove_staging(staging, lock)
+
+
+def _is_ours(staging: Path) -> bool:
+    """Whether this user's process can have made it. Anybody can put a link there to anywhere."""
+    try:
+        status = os.lstat(staging)
+        links = {entry.name for entry in os.scandir(staging) if entry.is_symlink()}
+    except OSError:
+        return False
+    mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    return stat.S_ISDIR(status.st_mode) and mine and links <= {_NEW}
 
 
 def _prefix(target: Path) -> str:
@@ -170,13 +188,35 @@ def _keep(old: Path, new: Path, stale: Callable[[str], bool]) -> None:
     for place, _, _ in os.walk(old, topdown=False):
         kept = new / Path(place).relative_to(old)
         if kept.is_dir():
-            shutil.copymode(place, kept)
+            _make_alike(Path(place), kept)
+
+
+def _make_alike(old: Path, new: Path) -> None:
+    """Give the directory `new` the rights of `old`, and its owner and attributes where we may."""
+    was, now = old.stat(), new.stat()
+    # The group first: rights may depend on it. The owner last: then it is not ours any more.
+    _give(new, -1, was.st_gid)
+    with contextlib.suppress(OSError):
+        shutil.copystat(old, new)
+    with contextlib.suppress(OSError):
+        os.utime(new, ns=(now.st_atime_ns, now.st_mtime_ns))  # it did change
+    if stat.S_IMODE(new.stat().st_mode) != stat.S_IMODE(was.st_mode):
+        shutil.copymode(old, new)
+    _give(new, was.st_uid, -1)
+
+
+def _give(directory: Path, user: int, group: int) -> None:
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):
+            os.chown(directory, user, group)
 
 
 def _link(old: Path, new: Path) -> None:
     new.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(new) and not new.is_dir():
-        return  # written anew
+    if os.path.lexists(new) and (new.is_symlink() or not new.is_dir()):
+        return  # written anew, or kept already
+    if not os.path.lexists(old):
+        return  # removed by others in the meantime
     if old.is_symlink():
         os.symlink(os.readlink(old), new)
         return

@@ -73,11 +73,13 @@ class Outcome:
         loaded: Our paths of the variables that were assigned.
         missing: Our paths of optional variables that the checkpoint lacks.
         unexpected: Names of tensors in the checkpoint that nothing here takes.
+        not_finite: Our paths of variables that were given NaN or infinite values.
     """
 
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
+    not_finite: tuple[str, ...] = ()
 
 
 def expand(checkpoint: Checkpoint, config: Mapping[str, Any], part: str) -> list[Weight]:
@@ -250,16 +252,28 @@ def load(
     rows = list(rows)
     shapes = {path: target.shape for path, target in targets.items()}
     plan, missing = _plan(rows, tensors, shapes, layout, heads)
+    not_finite: dict[str, None] = {}
     for row, name in plan:
         target = targets[row.ours]
-        for start, block in _blocks(row, name, tensors, tuple(target.shape), layout):
-            target.assign(start, np.ascontiguousarray(block, dtype=np.float32))
+        for start, stored in _blocks(row, name, tensors, tuple(target.shape), layout):
+            block = np.ascontiguousarray(stored, dtype=np.float32)
+            if not _all_finite(block):
+                not_finite[row.ours] = None
+            target.assign(start, block)
     known = {stored_name(row, layout) for row in rows} | {_folded(row, layout) for row in rows}
     return Outcome(
         loaded=tuple(row.ours for row, _ in plan),
         missing=tuple(missing),
         unexpected=tuple(sorted(tensors.names() - known)),
+        not_finite=tuple(not_finite),
     )
+
+
+def _all_finite(block: np.ndarray) -> bool:
+    flat = block.ravel()
+    # A sum of squares, which takes no memory, is finite only where all are; seldom is it too large.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
 
 
 def _plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import os
@@ -26,12 +27,15 @@ from mlmzoo.contract.errors import (
 from mlmzoo.contract.records import Family, Preset
 from mlmzoo.kit.layers import fresh_values, skip_initialization
 from mlmzoo.kit.shapes import variable_shapes
+from mlmzoo.kit.tokenizers.settings import kinds_of, refuse_others
 from mlmzoo.kit.variables import VariableTarget
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.json_files import unused_note
 from mlmzoo.presets.report import LoadReport
 from mlmzoo.presets.resolver import Location, resolve
+from mlmzoo.presets.weights import SHOWN
 
 BYTES_OF_A_VALUE = 2
 """In half precision, the least a model is made with."""
@@ -99,13 +103,17 @@ def _first_that_answers(location: Location) -> tuple[Contents, list[str]]:
 # Classes ------------------------------------------------------------------------------------------
 
 
-def registered_class(name: str) -> Any:
+def registered_class(name: str, base: type) -> Any:
     """The class Keras knows under a registered name such as ``"mlmzoo_bert>BertBackbone"``.
 
     The plugin is imported if it is installed and was not yet; nothing else is.
 
+    Args:
+        name: The name.
+        base: What it has to be a subclass of. Any library can register whatever it likes.
+
     Raises:
-        PresetFormatError: No installed plugin has such a class.
+        PresetFormatError: No installed plugin has such a class, or it is something else.
     """
     kind = keras.saving.get_registered_object(name)
     if kind is None:
@@ -116,6 +124,11 @@ def registered_class(name: str) -> Any:
                 "Install the plugin it was saved with."
             )
         kind = registry().load(path)
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        raise PresetFormatError(
+            f"A saved model names {name!r} where a {base.__name__} belongs, and it is none. Save "
+            "the model again."
+        )
     return kind
 
 
@@ -185,6 +198,7 @@ def load_backbone(cls: type, preset: Any, load_weights: bool = True, **kwargs: A
     backbone = _build_backbone(kind, opened, load_weights, kwargs)
     if load_weights:
         outcome = _load_weights(opened, backbone.weights, "backbone")
+        _warn_of_non_finite(opened, [outcome], stacklevel=4)
         backbone.load_report = _report(opened, [outcome], head_state=None)
     return backbone
 
@@ -193,23 +207,23 @@ def _build_backbone(kind: type, opened: Opened, load_weights: bool, kwargs: dict
     known = constructor_arguments(kind) | {"name", "trainable"}
     arguments = {**opened.backbone, **_take(kwargs, known)}
     _refuse_leftovers(kwargs, opened.asked, known)
+    shapes = functools.cache(lambda: variable_shapes(lambda: _make(kind, arguments, opened)))
     if not load_weights:
-        _refuse_beyond_memory(kind, arguments, opened)
+        _refuse_beyond_memory(shapes(), opened)
         return _make(kind, arguments, opened)
     assert opened.contents is not None
-    opened.contents.require_weights(
-        "backbone", lambda: variable_shapes(lambda: _make(kind, arguments, opened))
-    )
+    opened.contents.require_weights("backbone", shapes)
+    _refuse_beyond_memory(shapes(), opened)
     with skip_initialization():
-        return kind(**arguments)
+        return _make(kind, arguments, opened)
 
 
-def _refuse_beyond_memory(kind: type, arguments: Mapping[str, Any], opened: Opened) -> None:
-    """Raise where a model without weights would not fit into the machine.
+def _refuse_beyond_memory(shapes: Mapping[str, tuple[int, ...]], opened: Opened) -> None:
+    """Raise where a model would not fit into the machine.
 
-    There are no files to compare it with, and for some sizes a backend ends the process.
+    There may be no files to compare it with, or files with holes, which promise more than there
+    is on disk; and for some sizes a backend ends the process.
     """
-    shapes = variable_shapes(lambda: _make(kind, arguments, opened))
     values = sum(math.prod(shape) for shape in shapes.values())
     if values * BYTES_OF_A_VALUE > memory_bytes():
         raise PresetFormatError(
@@ -273,7 +287,10 @@ def _build_preprocessor(cls: type, opened: Opened, kwargs: dict[str, Any]) -> An
     tokenizer_arguments = constructor_arguments(family_class(opened.family, "tokenizer")) - known
     overrides = _take(kwargs, tokenizer_arguments)
     tokenizer = kwargs.pop("tokenizer", None) or _build_tokenizer(Tokenizer, opened, overrides)
-    written = {k: v for k, v in (contents.preprocessor or {}).items() if k in known}
+    found = contents.preprocessor or {}
+    opened.notes += unused_note("The preprocessor's settings", found, known)
+    written = {name: value for name, value in found.items() if name in known}
+    refuse_others(written, kinds_of(kind), f"The preprocessor of {opened.handle}")
     longest = opened.backbone.get("max_sequence_length")
     arguments = {**({"sequence_length": longest} if longest else {}), **written}
     arguments.update(_take(kwargs, known))
@@ -323,6 +340,7 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     if not kind.head_in_presets:
         task = _make(kind, for_task, opened)
         outcome = _load_weights(opened, backbone.weights, "backbone")
+        _warn_of_non_finite(opened, [outcome], stacklevel=4)
         task.load_report = _report(opened, [outcome], head_state=None)
         return task
     with skip_initialization():
@@ -355,6 +373,7 @@ def _load_task_weights(opened: Opened, task: Any) -> None:
     task.head_state = state
     if contents.refused_head:
         opened.notes.append(contents.refused_head)
+    _warn_of_non_finite(opened, outcomes, stacklevel=5)
     task.load_report = _report(opened, outcomes, state)
     if state == "random":
         warnings.warn(
@@ -381,6 +400,21 @@ def _load_weights(opened: Opened, variables: Any, part: str) -> Any:
     for path in outcome.missing:
         targets[path].assign(0, fresh_values(path, targets[path].shape))
     return outcome
+
+
+def _warn_of_non_finite(opened: Opened, outcomes: list[Any], stacklevel: int) -> None:
+    """Say that a model cannot work: an error would keep its weights from who wants to look."""
+    paths = [path for outcome in outcomes for path in outcome.not_finite]
+    if paths:
+        more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+        note = f"NaN or infinite values in {', '.join(paths[:SHOWN])}{more}"
+        opened.notes.append(note)
+        warnings.warn(
+            f"Preset {opened.asked!r} ({opened.handle}) was loaded with {note}. Such a model "
+            "answers nothing; use another preset, or an earlier state of it.",
+            PresetWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _report(opened: Opened, outcomes: list[Any], head_state: str | None) -> LoadReport:

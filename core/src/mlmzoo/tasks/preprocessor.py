@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -25,10 +25,14 @@ from mlmzoo.data.masking import (
 from mlmzoo.data.numbers import check_count, check_seed
 from mlmzoo.data.rows import TokenRows, pack, pieces
 from mlmzoo.data.segments import Segmenter, word_starts
+from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.settings import LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import symbolic
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.presettable import Presettable
 from mlmzoo.tasks.symbolic import in_graph
+
+NOT_IN_PRESETS = Kind("left out there, as no preset can give it", lambda value: False)
 
 
 class Preprocessor(Presettable):
@@ -47,6 +51,15 @@ class Preprocessor(Presettable):
     """How the family's rows can be made, see `mlmzoo.MaskedLM.fit`. A family that reads the numbers
     of texts in ``padding_mask`` says ``"packed"``: any way will do, and the quickest is taken. One
     without an attention mask, whose answers depend on the padding, says ``"fixed"``."""
+    argument_kinds: ClassVar[Mapping[str, Kind]] = {
+        "tokenizer": NOT_IN_PRESETS,
+        "segmenter": NOT_IN_PRESETS,
+        **dict.fromkeys(
+            ("sequence_length", "mask_selection_length", "longest_word", "longest_span"), LENGTH
+        ),
+    }
+    """What constructor arguments may be where a preset gives them; those of base classes count
+    too. An argument that is not named may be anything, and its class has to check it."""
 
     def __init__(
         self, tokenizer: Any, sequence_length: int = 512, truncate: str = "round_robin"
@@ -228,7 +241,7 @@ class Preprocessor(Presettable):
         config = dict(config)
         tokenizer = config.pop("tokenizer")
         if isinstance(tokenizer, Mapping):
-            kind = loading.registered_class(tokenizer["class_name"])
+            kind = loading.registered_class(tokenizer["class_name"], TokenizerBase)
             tokenizer = kind.from_config(tokenizer["config"])
         return cls(tokenizer=tokenizer, **config)
 

@@ -19,15 +19,16 @@ from mlmzoo.contract.errors import (
     WeightsError,
 )
 from mlmzoo.contract.records import Family
+from mlmzoo.kit.tokenizers.reading import JSON_VALUES
 from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.contents import WriteRequest
-from mlmzoo.presets.json_files import parse_json
+from mlmzoo.presets.json_files import CONTROL, parse_json
 from mlmzoo.presets.weights import expand
 
-MODEL_CONFIG_BYTES = 4 * 2**20
-"""Longest config in a ``.keras`` file, which holds one for every layer of a model."""
+MODEL_CONFIG_BYTES = 32 * 2**20
+"""Longest config in a ``.keras`` file. It holds a whole vocabulary: that of XLM-R has 7 MB."""
 
 
 def save_task(
@@ -160,7 +161,7 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> Any:
     except Exception as error:
         raise PresetFormatError(
             f"load_model was asked for {os.fspath(path)!r}, which Keras cannot load: "
-            f"{type(error).__name__}: {str(error)[:1000]}"
+            f"{type(error).__name__}: {CONTROL.sub(' ', str(error)[:1000])}"
         ) from error
 
 
@@ -184,7 +185,13 @@ def _config_of(path: str | os.PathLike[str]) -> Any:
             f"{what} has a config of more than {MODEL_CONFIG_BYTES} bytes. Check that it is what "
             "you think it is."
         )
-    return parse_json(text, f"config.json in {os.fspath(path)}")
+    if (size := sum(map(text.count, (b"[", b"{", b",", b":")))) > JSON_VALUES:
+        raise PresetFormatError(
+            f"{what} has a config of up to {size} values, and {JSON_VALUES} are the most. Check "
+            "that it is what you think it is."
+        )
+    # Tokens of a vocabulary may be any characters.
+    return parse_json(text, f"config.json in {os.fspath(path)}", control=True)
 
 
 def _class_names(config: Any) -> Iterator[str]:

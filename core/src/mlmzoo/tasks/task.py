@@ -160,9 +160,9 @@ class Task(Presettable, keras.Model):
         """A task with the given constructor arguments, weights initialised at random."""
         config = dict(config)
         quantized = config.pop("quantized", None)
-        for part in ("backbone", "preprocessor"):
+        for part, base in (("backbone", Backbone), ("preprocessor", Preprocessor)):
             if isinstance(config.get(part), dict):
-                kind = loading.registered_class(config[part]["class_name"])
+                kind = loading.registered_class(config[part]["class_name"], base)
                 config[part] = kind.from_config(config[part]["config"])
         task = cls(**config)
         if quantized:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -80,7 +80,8 @@ class TextTraining(TextBatches):
             steps_per_epoch: Batches an epoch; by default all of the data.
             validation_steps: Batches of validation; by default all.
             validation_batch_size: Texts a batch in validation; by default `batch_size`.
-            validation_freq: See `keras.Model.fit`.
+            validation_freq: Epochs from one validation to the next, or which epochs (a list,
+                tuple, set or array of integers from 1).
             batching: ``"length"`` puts texts of similar length together, padded to lengths
                 chosen from the data; ``"packed"`` puts several texts in a row, each with
                 positions and attention of its own; ``"fixed"`` pads all to the sequence length;
@@ -108,8 +109,7 @@ class TextTraining(TextBatches):
         )
         check_count("epochs", epochs)
         check_count("initial_epoch", initial_epoch, least=0)
-        if not isinstance(validation_freq, Container):  # of epochs
-            check_count("validation_freq", validation_freq)
+        validation_freq = _checked_epochs(validation_freq)
         validation_split = _checked_split(validation_split)
         # A run that starts later reads what the whole run does: its rounds are the same.
         limit = steps_per_epoch and steps_per_epoch * epochs
@@ -246,7 +246,8 @@ class TextTraining(TextBatches):
         size = batch_size or texts.batch_size or BATCH_SIZE
         batches = self._fixed_batches(self._rows(texts, long_texts, batching), size, batching)
         options["steps"] = _at_most(steps, batches)
-        return super().evaluate(for_keras(batches), **options)
+        with own_faults(self, batches):
+            return super().evaluate(for_keras(batches), **options)
 
     def predict(
         self,
@@ -368,6 +369,15 @@ def _checked_split(share: Any) -> float:
             "than 1."
         )
     return split
+
+
+def _checked_epochs(frequency: Any) -> Any:
+    """How often to validate: a number of epochs, or a list of which, as Keras takes it."""
+    if isinstance(frequency, np.ndarray):
+        frequency = frequency.tolist()
+    if isinstance(frequency, list | tuple | set | frozenset | range):
+        return [check_count("an epoch of validation_freq", epoch) for epoch in frequency]
+    return check_count("validation_freq", frequency)
 
 
 def _refuse_labels(y: Any, class_weight: Any) -> None:

@@ -62,6 +62,8 @@ class TokenisedInput:
         self.in_memory = isinstance(x, Mapping)
         if self.in_memory:
             x, y, sample_weight = map(as_arrays, (x, y, sample_weight))
+            if sample_weight is not None:
+                sample_weight = on_host(sample_weight)
             self._look((x, y, sample_weight), "tokenised input")
             if whole and training and sample_weight is not None:
                 _refuse_no_weight(sample_weight)

@@ -186,6 +186,13 @@ def test_the_config_is_json_and_builds_the_same_tokenizer():
     assert twin("light day").tolist() == tokenizer("light day").tolist()
 
 
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_a_config_names_no_file(tmp_path, as_path):
+    (tmp_path / "words").write_text("\n".join(VOCABULARY))
+    with pytest.raises(PresetFormatError, match=r"Words has vocabulary=.*words"):
+        Words.from_config({"vocabulary": as_path(tmp_path / "words")})
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_a_copy_does_the_same(tokenizer, copied):
     assert copied(tokenizer)("light").tolist() == [4]

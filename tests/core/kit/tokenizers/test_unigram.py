@@ -384,6 +384,15 @@ def test_the_config_is_json_and_makes_the_same_tokenizer(trained, kind):
     assert again.encode(EDGES, "all") == given.encode(EDGES, "all")
 
 
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_a_config_names_no_file(trained, tmp_path, as_path):
+    (tmp_path / "x.spm").write_bytes(trained[Toy].proto)
+    config = {**trained[Toy].get_config(), "proto": as_path(tmp_path / "x.spm")}
+    with pytest.raises(PresetFormatError, match=r"Toy has proto=.*x\.spm"):
+        Toy.from_config(config)
+    assert Toy.from_config({**config, "proto": trained[Toy].proto}).proto == trained[Toy].proto
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
 def test_copies_tokenize_alike(trained, copied):
     assert copied(trained[Toy]).encode(EDGES, "all") == trained[Toy].encode(EDGES, "all")

@@ -70,6 +70,51 @@ def test_a_directory_that_holds_something_else_is_refused_and_kept_on_request(to
     assert holds_preset(place)
 
 
+FOREIGN = {
+    "config.json": '{"db": "x", "vocab_size": 4}',
+    "metadata.json": '{"mine": 1}',
+    "model.safetensors": "mine",
+    "thesis.tex": "mine",
+}
+
+
+@LAYOUTS
+def test_beside_a_vocabulary_a_foreign_file_is_neither_replaced_nor_removed(toy, layout):
+    files = FOREIGN | {"vocab.txt": "words"}
+    for name, text in files.items():
+        (toy.directory / name).write_text(text)
+    with pytest.raises(SavingError, match=r"holds config\.json, .*overwrite=True"):
+        layouts.write(toy.directory, toy.request(), layout)
+    assert {name: (toy.directory / name).read_text() for name in files} == files
+    layouts.write(toy.directory, parts(toy), layout)
+    kept = {name: (toy.directory / name).read_text() for name in FOREIGN}
+    assert kept == FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", '{"vocab_size": 4, "secret": 1}'),
+        ("config.json", '{"added_tokens": []}'),
+        ("tokenizer.json", '{"vocab_size": 4}'),
+        ("preprocessor.json", '{"model_type": "mine"}'),
+        ("metadata.json", '{"registered_name": "mine"}'),
+    ],
+)
+def test_a_key_that_anybody_may_use_is_no_preset(toy, name, text):
+    (toy.directory / name).write_text(text)
+    with pytest.raises(SavingError, match="and no preset"):
+        layouts.write(toy.directory, parts(toy, **whole(toy)))
+    assert (toy.directory / name).read_text() == text
+
+
+def test_a_model_of_an_early_transformers_is_one(toy):
+    toy.json("config.json", {"vocab_size": 11, "hidden_size": 6})
+    (toy.directory / "pytorch_model.bin").touch()
+    layouts.write(toy.directory, toy.request())
+    assert "pytorch_model.bin" not in names(toy.directory)
+
+
 def test_an_empty_directory_and_a_new_one_are_fine(toy):
     layouts.write(toy.directory, toy.request())
     layouts.write(toy.directory.parent / "new" / "place", toy.request())

@@ -1,6 +1,10 @@
 """Each reader gives back what the format's own library wrote, whole and in rows."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 
 import h5py
 import ml_dtypes
@@ -182,6 +186,36 @@ def test_what_is_no_hdf5_is_refused(tmp_path):
     path.write_bytes(b"PK\3\4 something else")
     with pytest.raises(PresetFormatError, match="HDF5"):
         HDF5File(path)
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_fault_of_this_machine_is_not_laid_on_the_file(tmp_path, monkeypatch, number):
+    path = tmp_path / "weights"
+    path.write_bytes(b"PK\3\4")
+
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(h5py, "File", fail)
+    with pytest.raises(OSError, match="does not mean that it is damaged") as raised:
+        HDF5File(path)
+    assert raised.value.errno == number and raised.value.filename == str(path)
+    pytest.importorskip("torch")
+    monkeypatch.setattr("builtins.open", fail)
+    with pytest.raises(OSError, match="does not mean that it is damaged"):
+        TorchFile(path)
+
+
+def test_an_hdf5_file_that_is_being_written_is_not_called_damaged(tmp_path):
+    path = tmp_path / "model.h5"
+    write = "import h5py, sys; file = h5py.File(sys.argv[1], 'w'); print(); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", write, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout.readline()
+        with pytest.raises(OSError, match="no other program writes to it"):
+            HDF5File(path)
+        writer.communicate()
 
 
 @pytest.mark.parametrize("link", [h5py.ExternalLink("other.h5", "/x"), h5py.SoftLink("/real")])

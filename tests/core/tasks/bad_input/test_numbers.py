@@ -30,7 +30,7 @@ def test_what_is_no_count_is_refused(still, doors, texts, wrong):
         "validation_batch_size",
         "validation_freq",
     ):
-        if name != "validation_freq" or not isinstance(wrong, str | list):  # Keras' to say
+        if name != "validation_freq" or wrong != [3]:  # of the third epoch
             refused(still.fit, texts, **{name: wrong})
     refused(still.evaluate, texts, steps=wrong)
     refused(still.predict, texts, steps=wrong)
@@ -38,6 +38,20 @@ def test_what_is_no_count_is_refused(still, doors, texts, wrong):
     if wrong != 0:
         with pytest.raises(InputError, match=r"initial_epoch=.*at least 0"):
             still.fit(texts, initial_epoch=wrong)
+
+
+@row("`validation_freq` as a list, tuple, set or array of epochs", "taken")
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, np.array])
+def test_epochs_to_validate_after_may_be_told_one_by_one(still, texts, kind):
+    def validations(epochs):
+        history = still.fit(
+            texts, epochs=3, validation_data=texts, validation_freq=epochs, verbose=0
+        ).history
+        return len(history.get("val_loss", []))
+
+    assert validations(kind([2, 3])) == 2
+    with pytest.raises(InputError, match="Asked for an epoch of validation_freq=0"):
+        validations(kind([0]))
 
 
 @row("a batch size, number of steps of `evaluate`, or of candidates, beyond what there is", "taken")

@@ -212,6 +212,26 @@ def test_weights_of_another_shape_are_refused(refused, batch):
     refused(x, y, weight.astype(str), "found sample_weight of type", asked=False)
 
 
+@row("a `sample_weight` in bfloat16", "taken")
+@pytest.mark.parametrize("kind", ["torch", "ml_dtypes"])
+def test_weights_in_bfloat16_count_like_others(still, batch, texts, kind):
+    library = pytest.importorskip(kind)
+
+    def short(array):
+        if kind == "torch":
+            return library.tensor(np.array(array)).to(library.bfloat16)
+        return array.astype(library.bfloat16)
+
+    x, y, weight = batch
+    assert numbers(still, x, y, short(weight)) == numbers(still, x, y, weight)
+    for call in (still.fit, still.evaluate):
+        call((x, y, short(weight[:, 0])), verbose=0)
+        call(texts, sample_weight=short(np.ones(len(texts))), verbose=0)
+    still.train_on_batch(x, y, short(weight))
+    with pytest.raises(InputError, match="found token_ids of type"):
+        still.evaluate({**x, "token_ids": short(x["token_ids"])}, y, verbose=0)
+
+
 @row("`sample_weight` 0 for all", "error")
 def test_weights_that_leave_nothing_are_refused(still, batch):
     x, y, weight = batch
@@ -235,6 +255,12 @@ def test_tokenised_input_is_no_text(still, batch):
 
 class Torn(Exception):
     pass
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_test_batch_end(self, batch, logs=None):
+        if batch == 1:
+            raise KeyboardInterrupt
 
 
 def stream(batch, bad, number=3):
@@ -341,6 +367,21 @@ class TestStreams:
         # Two batches are pulled before the first step, so that is the first that can fail after it.
         with pytest.raises(Torn):
             run(still, stream, name)(stream(batch, Torn, number))
+        np.testing.assert_equal(still.get_weights(), before)
+
+    @pytest.mark.parametrize("name", ["evaluate", "validation"])
+    def test_a_model_keeps_its_weights_when_it_is_interrupted_on_texts(self, still, texts, name):
+        before = still.get_weights()
+        calls = {
+            "evaluate": lambda stop: still.evaluate(
+                texts, batch_size=2, verbose=0, callbacks=[stop]
+            ),
+            "validation": lambda stop: still.fit(
+                texts, batch_size=2, validation_data=texts, verbose=0, callbacks=[stop]
+            ),
+        }
+        with pytest.raises(KeyboardInterrupt):
+            calls[name](Interrupt())
         np.testing.assert_equal(still.get_weights(), before)
 
     @pytest.mark.parametrize("kind", STREAMS)

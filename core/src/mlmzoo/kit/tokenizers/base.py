@@ -14,7 +14,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS
-from mlmzoo.kit.tokenizers.settings import BOOLEAN, LENGTH, SPECIALS, Kind, refuse_others
+from mlmzoo.kit.tokenizers.settings import BOOLEAN, LENGTH, SPECIALS, Kind, kinds_of, refuse_others
 from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
 from mlmzoo.kit.tokenizers.vocabulary import ids_of
 from mlmzoo.kit.tokenizers.words import ALONE, starts
@@ -320,7 +320,19 @@ class TokenizerBase:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A tokenizer with the given constructor arguments."""
+        """A tokenizer with the given constructor arguments, in which no file is named.
+
+        Raises:
+            PresetFormatError: A vocabulary, say, is the path of a file, which anybody may have
+                written into a saved model.
+        """
+        for name in FROM_FILES:
+            if isinstance(config.get(name), str | os.PathLike):
+                raise PresetFormatError(
+                    f"The config of a {cls.__name__} has {name}={config[name]!r:.100}, and a "
+                    f"config must hold {name} itself, as get_config gives it; files it names are "
+                    "not read. Save the model again, or give the file to the constructor."
+                )
         return cls(**config)
 
     def keras_config(self) -> dict[str, Any]:
@@ -372,8 +384,7 @@ class TokenizerBase:
         cls._refuse_unknown(set(overrides) - known)
         where = f"The tokenizer of {files.handle}"
         arguments, notes = cls._read_files(files, layout, settings)
-        kinds = [vars(base).get("argument_kinds", {}) for base in reversed(cls.__mro__)]
-        refuse_others(arguments, {k: v for of_base in kinds for k, v in of_base.items()}, where)
+        refuse_others(arguments, kinds_of(cls), where)
         if "special_tokens_in_text" in overrides:
             arguments.pop("special_tokens_in_strings", None)
         try:

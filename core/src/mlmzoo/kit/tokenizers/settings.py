@@ -44,6 +44,12 @@ def refuse_others(settings: Mapping[str, Any], kinds: Mapping[str, Kind], where:
             )
 
 
+def kinds_of(cls: type) -> dict[str, Kind]:
+    """What the constructor arguments of a class may be: its `argument_kinds` and its bases'."""
+    kinds = [vars(base).get("argument_kinds", {}) for base in reversed(cls.__mro__)]
+    return {name: kind for of_base in kinds for name, kind in of_base.items()}
+
+
 def is_id(value: Any) -> bool:
     """Whether a value is a token's id."""
     return type(value) is int and 0 <= value < TOKENS

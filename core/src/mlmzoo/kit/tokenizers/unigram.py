@@ -241,6 +241,17 @@ class Unigram(TokenizerBase):
             "added_tokens": dict(self.added_tokens),
         }
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A tokenizer with the given constructor arguments, the model in base64 or as bytes.
+
+        Raises:
+            PresetFormatError: The model is something else, such as the path of a file.
+        """
+        proto = config.get("proto")
+        data = unigram_model.decoded(proto) if isinstance(proto, str) else None
+        return super().from_config(config if data is None else {**config, "proto": data})
+
     def keras_config(self) -> dict[str, Any]:
         """The ``config`` object of KerasHub's ``tokenizer.json``, in its argument names."""
         return {**super().keras_config(), "proto": None, "add_bos": False, "add_eos": False}

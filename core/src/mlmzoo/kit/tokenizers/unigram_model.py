@@ -107,8 +107,8 @@ def read_proto(proto: Any, kind: str) -> Model:
     """
     if isinstance(proto, Model):
         return proto
-    if isinstance(proto, str) and (decoded := _decoded(proto)) is not None:
-        proto = decoded
+    if isinstance(proto, str) and (data := decoded(proto)) is not None:
+        proto = data
     if isinstance(proto, bytes):
         return parsed(proto, f"The model given to {kind}")
     forms = "Give the path of a sentencepiece model (.spm, .model), its bytes, or these in base64."
@@ -124,7 +124,8 @@ def read_proto(proto: Any, kind: str) -> Model:
     return parsed(read_bytes(path, FIRST_BYTE), f"The file {path}")
 
 
-def _decoded(text: str) -> bytes | None:
+def decoded(text: str) -> bytes | None:
+    """The bytes of a model in base64; ``None`` where the text is something else."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

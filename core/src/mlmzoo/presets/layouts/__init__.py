@@ -110,7 +110,7 @@ def write(
         PresetWarning: The layout's own library will compute something differently.
     """
     format = by_name(layout)
-    target = check_place(directory, overwrite)
+    target = check_place(directory, overwrite, request)
     checked = request if allow_non_finite else replace(request, read=_Finite(request.read))
     with staged(target, stale(target, request)) as staging:
         format.write(staging, checked)

@@ -21,32 +21,52 @@ MODEL = (
 )
 """What a model's files are called, in both layouts."""
 
+_VOCABULARIES = (
+    *("vocab.txt", "vocab.json", "merges.txt"),
+    *("spiece.model", "spm.model", "sentencepiece.bpe.model"),
+)
+"""Files that only a tokenizer has; others have files of the other names, too."""
+
 TOKENIZER = (
     *("tokenizer.json", "assets/tokenizer/*"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.txt", "vocab.json", "merges.txt"),
-    *("spiece.model", "spm.model", "sentencepiece.bpe.model"),
+    *_VOCABULARIES,
 )
 """What a tokenizer's files are called, in both layouts."""
 
 PREPROCESSOR = ("preprocessor.json",)
+"""What a preprocessor's file is called, in both layouts."""
 
-_TELLING = ("config.json", "tokenizer.json", *PREPROCESSOR)
-"""Files that say what wrote them, under one of `_KEYS`; others have files of these names, too."""
-_KEYS = frozenset({"registered_name", "model_type", "vocab_size", "added_tokens"})
+_TELLING: dict[str, tuple[frozenset[str], ...]] = {
+    "config.json": (
+        frozenset({"registered_name"}),
+        frozenset({"model_type"}),
+        frozenset({"vocab_size", "hidden_size"}),  # early checkpoints of transformers
+    ),
+    "tokenizer.json": (frozenset({"registered_name"}), frozenset({"model", "added_tokens"})),
+    "tokenizer_config.json": (frozenset({"tokenizer_class"}),),
+    "preprocessor.json": (frozenset({"registered_name"}),),
+}
+"""Files that say what wrote them, and the keys of which they then have all of one set."""
 
 
-def check_place(directory: str | os.PathLike[str], overwrite: bool = False) -> Path:
+def check_place(
+    directory: str | os.PathLike[str],
+    overwrite: bool = False,
+    request: WriteRequest | None = None,
+) -> Path:
     """The directory that `directory` means, links followed, if a preset may be saved there.
 
     Args:
         directory: A directory, or where to make one.
         overwrite: Whether it may also be a file, or a directory that holds other things than a
             preset. Only what is named like a file of the preset is replaced there.
+        request: What is to be written there; by default a model, a tokenizer and a preprocessor.
 
     Raises:
-        SavingError: It is a file, holds something else, is the current directory, a mount point
-            or a root, or cannot be written to.
+        SavingError: It is a file, holds something else, even if beside a part of a preset it is
+            only a file in the place of one that is to be written, is the current directory, a
+            mount point or a root, or cannot be written to.
     """
     target = Path(os.path.realpath(os.path.expanduser(directory)))
     asked = f"A preset was to be saved in {os.fspath(directory)!r}"
@@ -70,45 +90,75 @@ def check_place(directory: str | os.PathLike[str], overwrite: bool = False) -> P
             raise SavingError(
                 f"{asked}, which is a file. Name a directory, or replace it with overwrite=True."
             )
-    elif os.path.isdir(target) and not overwrite and not holds_preset(target):
+    elif os.path.isdir(target) and not overwrite:
+        found = _parts_in(target)
         names = sorted(os.listdir(target))
+        if found:
+            names = sorted(
+                path.relative_to(target).as_posix()
+                for part in _parts_of(request)
+                if part not in found
+                for pattern in part
+                for path in target.glob(pattern)
+            )
         if names:
             raise SavingError(
                 f"{asked}, which holds {', '.join(names[:3])}{' and more' if names[3:] else ''}, "
-                "and no preset. Name another directory, or pass overwrite=True: that keeps what "
-                "is there and replaces files named like those of the preset."
+                f"and no {'model or tokenizer that they belong to' if found else 'preset'}. Name "
+                "another directory, or pass overwrite=True: that keeps what is there and replaces "
+                "files named like those of the preset."
             )
     return target
 
 
 def holds_preset(directory: Path) -> bool:
     """Whether a directory holds a preset or a part of one, of either layout."""
-    if any(os.path.isfile(directory / name) for name in TOKENIZER if name not in _TELLING):
-        return True
-    for name in _TELLING:
-        path = directory / name
-        try:
-            value = json.loads(path.read_text("utf-8")) if os.path.isfile(path) else None
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(value, dict) and _KEYS & value.keys():
-            return True
-    return False
+    return bool(_parts_in(directory))
 
 
 def stale(target: Path, request: WriteRequest) -> Callable[[str], bool]:
     """Which files in `target` go away when `request` is written there, unless it writes them.
 
     A part that is written takes the place of its older self in either layout: a head beside
-    another backbone, or shards beside a whole file, would be worse than none. In a directory
-    without a preset nothing goes away.
+    another backbone, or shards beside a whole file, would be worse than none. Nothing goes away
+    of a part that is not there, whatever a file is called.
     """
-    patterns: list[str] = []
-    if target.is_dir() and holds_preset(target):
-        patterns += MODEL if request.backbone is not None else ()
-        patterns += TOKENIZER if request.tokenizer is not None else ()
-        patterns += PREPROCESSOR if request.preprocessor is not None else ()
+    found = _parts_in(target)
+    patterns = [name for part in _parts_of(request) if part in found for name in part]
     return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _parts_of(request: WriteRequest | None) -> list[tuple[str, ...]]:
+    """Names of files of the parts that are to be written."""
+    if request is None:
+        return [MODEL, TOKENIZER, PREPROCESSOR]
+    wanted = {
+        MODEL: request.backbone,
+        TOKENIZER: request.tokenizer,
+        PREPROCESSOR: request.preprocessor,
+    }
+    return [part for part, value in wanted.items() if value is not None]
+
+
+def _parts_in(directory: Path) -> set[tuple[str, ...]]:
+    """Names of files of the parts that a directory holds for sure."""
+    found: set[tuple[str, ...]] = {
+        part
+        for part in (MODEL, TOKENIZER, PREPROCESSOR)
+        if any(name in part and _tells(directory / name) for name in _TELLING)
+    }
+    if any(os.path.isfile(directory / name) for name in _VOCABULARIES):
+        found.add(TOKENIZER)
+    return found
+
+
+def _tells(path: Path) -> bool:
+    """Whether a file says that it is what its name says."""
+    try:
+        value = json.loads(path.read_text("utf-8")) if os.path.isfile(path) else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and any(keys <= value.keys() for keys in _TELLING[path.name])
 
 
 def _current_is_in(directory: Path) -> bool:

@@ -263,7 +263,7 @@ def _equal(tensors: Tensors, first: str, second: str) -> bool:
             tensors.read(first, at, at + step).astype(np.float32),
             tensors.read(second, at, at + step).astype(np.float32),
         )
-        for at in range(0, shape[0], step)
+        for at in range(0, shape[0] if shape else 1, step)
     )
 
 

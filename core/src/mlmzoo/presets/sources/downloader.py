@@ -14,22 +14,39 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO, Any
+from typing import Any
 
+from mlmzoo.presets.sources.hub_faults import without_credentials
 from mlmzoo.presets.sources.progress import Progress
 
 _MODULE = "mlmzoo.presets.sources.downloader_main"
+_PLACES = "MLMZOO_DOWNLOADER"
+"""Variable of the process: where it imports from. Where it is set, no other one is started."""
+
+_PROGRAM = (
+    f"import os, sys; places = os.environ[{_PLACES!r}].split(os.pathsep); "
+    "sys.path[:] = dict.fromkeys([*places, *sys.path]); "
+    f"from {_MODULE} import main; main()"
+)
+
 _GRACE = 2.0  # seconds the process has to remove its unfinished file
 
 _START = 60.0  # seconds it has to start; on a busy machine imports take a while
+_KEPT = 4096  # bytes of a line on standard error
 
 _READ_AT_START = ("HF_", "HUGGING", "KAGGLE", "HOME", "XDG_", "SSL_", "REQUESTS_", "PYTHON")
 """Beginnings of the variables that the clients, and Python, read once."""
 
 _IN_EVERY_REQUEST = ("HF_HUB_CACHE", "KAGGLEHUB_CACHE")
+
+_WITHOUT = (
+    "Load the preset once with an ordinary Python, which puts it into the cache, or save it with "
+    "save_to_preset and load it from that directory"
+)
 
 
 class Ended(Exception):
@@ -65,40 +82,66 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
                 raise
             if answer is not None:
                 return answer
-            _running = None  # it ended: because it was idle, in the moment that it was asked
+            _running = None
             code = process.end()
-            if code != 0:
+            if code != 0 or not process.ready:
                 break
-        raise Ended(f"the downloading process ended with code {code} and without an answer")
+            # It ended because it was idle, in the moment that it was asked.
+        raise Ended(
+            f"the downloading process ended with code {code} and without an answer"
+            f"{process.last_words()}. {'Try again' if process.ready else _WITHOUT}"
+        )
 
 
 class _Process:
     def __init__(self) -> None:
+        self.ready = False
+        """Whether it ever said that it begins to work."""
+        python = _python()
         try:
             self._process = subprocess.Popen(
                 # -P: a file requests.py in the working directory is not the library of that name.
-                [sys.executable, "-P", "-m", _MODULE],
+                # The last argument is for those who look at a list of processes.
+                [python, "-P", "-c", _PROGRAM, _MODULE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 env=_environment(),
             )
         except OSError as error:
-            raise Ended(f"the downloading process could not be started: {error}") from None
+            raise Ended(
+                f"the downloading process could not be started: {error}. {_WITHOUT}"
+            ) from None
         self._settings = _settings()
         self._answers: SimpleQueue[bytes] = SimpleQueue()
-        assert self._process.stdin is not None and self._process.stdout is not None
+        self._errors: deque[bytes] = deque(maxlen=1)
+        assert self._process.stdin is not None
         self._requests = self._process.stdin
         threading.Thread(
             target=_read,
-            args=(self._process.stdout, self._answers),
+            args=(self._process, self._answers),
             name="mlmzoo-downloads",
             daemon=True,
         ).start()
+        self._listener = threading.Thread(
+            target=_listen,
+            args=(self._process, self._errors),
+            name="mlmzoo-downloads-errors",
+            daemon=True,
+        )
+        self._listener.start()
         self.end = weakref.finalize(self, _end, self._process)
 
     def usable(self) -> bool:
         return self._process.poll() is None and self._settings == _settings()
+
+    def last_words(self) -> str:
+        """The last line that it wrote to standard error, for a message."""
+        self._listener.join(0.5)
+        return "".join(
+            f" ({without_credentials(line.decode(errors='replace').strip())})"
+            for line in self._errors
+        )
 
     def ask(self, request: Mapping[str, Any], progress: Progress) -> dict[str, Any] | None:
         """The answer, or ``None`` if the process ended."""
@@ -110,9 +153,13 @@ class _Process:
         try:
             line = self._answers.get(timeout=_START)
         except Empty:
-            raise Ended(f"the downloading process did not start within {_START:g} s") from None
-        if not line:
+            raise Ended(
+                f"the downloading process did not start within {_START:g} s"
+                f"{self.last_words()}. Try again"
+            ) from None
+        if not line or line.strip():  # it ended, or it is another program
             return None
+        self.ready = True
         progress.restart()
         while True:
             try:
@@ -123,11 +170,24 @@ class _Process:
             return json.loads(line) if line else None
 
 
-def _read(answers: IO[bytes], to: SimpleQueue[bytes]) -> None:
-    with answers:
+def _read(process: subprocess.Popen[bytes], to: SimpleQueue[bytes]) -> None:
+    assert process.stdout is not None
+    with process.stdout as answers:
         for line in answers:
             to.put(line)
     to.put(b"")
+    process.wait()  # else it stays a zombie where nothing is asked any more
+
+
+def _listen(process: subprocess.Popen[bytes], to: deque[bytes]) -> None:
+    """Read what the process writes to standard error, and keep its last line or the start of it."""
+    assert process.stderr is not None
+    with process.stderr as errors:
+        begins = True
+        for part in iter(lambda: errors.readline(_KEPT), b""):
+            if begins and part.strip():
+                to.append(part)
+            begins = part.endswith(b"\n")
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
@@ -153,15 +213,50 @@ def _settings() -> dict[str, str]:
     }
 
 
+def _python() -> str:
+    """The Python to start.
+
+    Raises:
+        Ended: There is none. What takes its place in a frozen application is the application.
+    """
+    if _PLACES in os.environ:
+        why = f"this process was itself started for downloads ({_PLACES} is set)"
+    elif getattr(sys, "frozen", False):
+        why = "a frozen application has no Python to start for it"
+    elif not sys.executable:
+        why = "sys.executable names no Python to start for it"
+    else:
+        return sys.executable
+    raise Ended(f"{why}. {_WITHOUT}")
+
+
 def _environment() -> dict[str, str]:
     """This process's variables, with its places to import from."""
-    places = [
-        *os.environ.get("PYTHONPATH", "").split(os.pathsep),
-        str(Path(__file__).parents[3]),
-        *sys.path,
+    given = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    # Whatever lies beside the user's program, or where it was started, is no library.
+    beside = {_real(os.curdir)}
+    if program := getattr(sys.modules.get("__main__"), "__file__", None):
+        beside |= {_real(os.path.dirname(program)), os.path.dirname(_real(program))}
+    beside -= set(map(_real, given))
+    libraries = [
+        place
+        for place in sys.path
+        if isinstance(place, str) and place and _real(place) not in beside
     ]
-    path = os.pathsep.join(dict.fromkeys(place for place in places if place))
-    return {**os.environ, "PYTHONPATH": path}
+    places = [*given, *libraries, str(Path(__file__).parents[3])]
+    return {
+        "HF_HUB_DISABLE_XET": "1",  # nobody has seen its progress, nor its faults
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(given),
+        _PLACES: os.pathsep.join(places),
+    }
+
+
+def _real(place: str) -> str:
+    try:
+        return os.path.realpath(place)
+    except OSError:  # the working directory was removed
+        return place
 
 
 _turn = threading.Lock()

@@ -1,4 +1,4 @@
-"""The process that talks to the hubs: ``python -m mlmzoo.presets.sources.downloader_main``.
+"""The process that talks to the hubs; `mlmzoo.presets.sources.downloader` starts it.
 
 A line of JSON on standard input asks. An empty line on standard output says that the work begins,
 a line of JSON answers. A request names its ``"hub"`` (``"hf"`` or ``"kaggle"``); the rest is what
@@ -51,7 +51,7 @@ def main() -> None:
 def _answer(request: dict[str, Any]) -> Iterator[str]:
     try:
         client = import_module(f"mlmzoo.presets.sources.{_CLIENTS[request.pop('hub')]}")
-    except ImportError as error:
+    except Exception as error:  # also of settings that the client cannot read
         yield ""
         yield json.dumps({"fault": "client", "reason": reason(error)})
         return
@@ -75,7 +75,3 @@ def _read(stdin: IO[str], requests: SimpleQueue[str]) -> None:
 
 def _stop(_: int, __: FrameType | None) -> None:
     raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    main()

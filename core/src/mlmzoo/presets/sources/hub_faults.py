@@ -11,32 +11,62 @@ headers and signed addresses. What leaves it is a *fault*, a small dictionary:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import Any
+from urllib.parse import unquote
 
 # Beyond their host, addresses can carry credentials: signatures of download links, passwords of
 # mirrors. A header that the HTTP library refuses is quoted in its error, token and all.
 _CREDENTIALS = (
-    (re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s/?#'\"]*)[^\s'\"]*"), r"\1\2/…"),
+    (re.compile(r"(\w+://)(?:[^\s]*@)?([^\s/?#'\"]*)[^\s'\"]*"), r"\1\2/…"),
     (re.compile(r"\?[^\s'\")]+"), "?…"),
     (re.compile(r"(?i)\b(bearer|basic)\b.*"), r"\1 …"),
 )
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "KAGGLE_KEY", "KAGGLE_API_TOKEN")
 _LONGEST = 200
 
+_OF_THE_NETWORK = ("EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN")
+
 
 def reason(error: BaseException) -> str:
     """Type and first line of an error in a form that holds no credentials."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
-    for secret in filter(None, (os.environ.get(name, "").strip() for name in _SECRETS)):
-        text = text.replace(secret, "…")
-    for pattern, replacement in _CREDENTIALS:
-        text = pattern.sub(replacement, text)
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "…"
+    text = without_credentials(lines[0]) if lines else ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def without_credentials(line: str) -> str:
+    """A line of somebody else's text, cut short, in a form that holds no credentials."""
+    for secret in _secrets():
+        line = secret.sub("…", line)
+    for pattern, replacement in _CREDENTIALS:
+        line = pattern.sub(replacement, line)
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _secrets() -> list[re.Pattern[str]]:
+    """What the environment holds that must not be shown; the longest first.
+
+    A library that takes an address apart at the wrong place shows a part of the password as a host,
+    a port or a path, perhaps in small letters.
+    """
+    known = {os.environ.get(name, "").strip() for name in _SECRETS}
+    for name, value in os.environ.items():
+        if name == "HF_ENDPOINT" or name.lower().endswith("_proxy"):
+            raw = re.sub(r"^[\w+.-]+://", "", value.rpartition("@")[0])
+            for user_info in (raw, unquote(raw)):
+                known |= {user_info, *re.split(r"[:/@#?]", user_info)}
+    known |= {repr(secret)[1:-1] for secret in known}
+    return [
+        # Short ones are parts of ordinary words, too.
+        re.compile(
+            rf"(?<!\w){re.escape(secret)}(?!\w)" if len(secret) < 4 else re.escape(secret), re.I
+        )
+        for secret in sorted(known, key=len, reverse=True)
+        if secret
+    ]
 
 
 def status_of(error: BaseException | None) -> int | None:
@@ -51,10 +81,15 @@ def local(error: BaseException) -> dict[str, Any] | None:
 
     Operating system errors carry a number; those that HTTP libraries derive from `OSError` do not.
     """
+    import socket  # here: nothing of the network is imported before something failed
+    import ssl
+
+    network = (ConnectionError, TimeoutError, socket.gaierror, socket.herror, ssl.SSLError)
     if (
         not isinstance(error, OSError)
         or error.errno is None
-        or isinstance(error, (ConnectionError, TimeoutError))
+        or isinstance(error, network)
+        or errno.errorcode.get(error.errno, "").removeprefix("WSA") in _OF_THE_NETWORK
     ):
         return None
     return {

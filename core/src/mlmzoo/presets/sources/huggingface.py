@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.checks import blob_of, is_intact
 from mlmzoo.presets.sources.download_settings import offline, patience
 from mlmzoo.presets.sources.file_names import check_file_name
-from mlmzoo.presets.sources.hub_faults import local_error
+from mlmzoo.presets.sources.hub_faults import local_error, reason
 from mlmzoo.presets.sources.progress import Progress, Stalled
 
 _FORM = "hf://org/name or hf://org/name@revision"
@@ -154,7 +155,7 @@ class HuggingFaceFiles:
         except Stalled as problem:
             answer = {"fault": "unavailable", "reason": f"it stalled: {problem}"}
         except downloader.Ended as problem:
-            answer = {"fault": "unavailable", "reason": str(problem)}
+            answer = {"fault": "ended", "reason": str(problem)}
         if "path" in answer:
             return Path(answer["path"]), answer["etag"]
         if "absent" in answer:
@@ -163,7 +164,9 @@ class HuggingFaceFiles:
         # The client turns to its cache after most faults, not after all, and not to its notes.
         status = answer.get("status")
         if not again and (status is None or status >= 500):
-            path, absent = self._cached(name, revision)
+            path, absent = None, False
+            with contextlib.suppress(HubUnavailableError):  # the first fault is the one to explain
+                path, absent = self._cached(name, revision)
             if path or absent:
                 return path, None
         self._explain(answer, name, revision)
@@ -187,23 +190,23 @@ class HuggingFaceFiles:
 
     def _cached(self, name: str, revision: str) -> tuple[Path | None, bool]:
         """Path in the cache, and whether the cache knows that there is no such file."""
-        self._client()
-        from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
-
-        found = try_to_load_from_cache(
+        client = self._client("file_download")
+        found = client.try_to_load_from_cache(
             self._repository, name, cache_dir=self._cache_directory(), revision=revision
         )
-        return (Path(found) if isinstance(found, str) else None), found is _CACHED_NO_EXIST
+        return (Path(found) if isinstance(found, str) else None), found is client._CACHED_NO_EXIST
 
     def _cache_directory(self) -> Path:
-        return Path(self._cache or self._client().constants.HF_HUB_CACHE).absolute()
+        return Path(self._cache or self._client("constants").HF_HUB_CACHE).absolute()
 
-    def _client(self) -> Any:
+    def _client(self, module: str) -> Any:
         try:
-            import huggingface_hub.constants
-        except ImportError as error:
-            raise HubUnavailableError(_no_client(self.handle, str(error))) from error
-        return huggingface_hub
+            import_module("huggingface_hub")
+            return import_module(f"huggingface_hub.{module}")
+        except Exception as error:  # also of settings that it cannot read
+            why = reason(error)
+        # Out here: the error above may quote a password, and must not hang on this one.
+        raise HubUnavailableError(_no_client(self.handle, why))
 
     def _settle(self, commit: str | None) -> None:
         if self._commit is None and commit and _COMMIT.fullmatch(commit):
@@ -252,6 +255,10 @@ class HuggingFaceFiles:
             explained = HandleError(f"{asked}: {why}. The form is {_FORM}.")
         elif kind == "client":
             explained = HubUnavailableError(_no_client(self.handle, why))
+        elif kind == "ended":
+            explained = HubUnavailableError(
+                f"{asked} is not in the cache and was not downloaded: {why}."
+            )
         else:
             explained = HubUnavailableError(
                 f"{asked} is not in the cache, and Hugging Face could not be reached or failed "
@@ -267,7 +274,7 @@ class HuggingFaceFiles:
 def _no_client(handle: str, why: str) -> str:
     return (
         f"{handle} needs the package huggingface_hub, which cannot be imported: {why}. "
-        "Run: pip install huggingface_hub"
+        "Run: pip install huggingface_hub. Where it is installed, check HF_ENDPOINT."
     )
 
 
@@ -275,10 +282,12 @@ def _notebook_token() -> str | None:
     """The token among a Colab notebook's secrets, which only this process can read."""
     if "google.colab" not in sys.modules:
         return None
-    from huggingface_hub import get_token
+    with contextlib.suppress(Exception):  # the client says in its own process what is wrong
+        from huggingface_hub import get_token
 
-    token: str | None = get_token()
-    return token
+        token: str | None = get_token()
+        return token
+    return None
 
 
 class HuggingFaceSource:

@@ -144,7 +144,7 @@ class KaggleFiles:
         except Stalled as problem:
             return {"fault": "stalled", "reason": str(problem)}
         except downloader.Ended as problem:
-            return {"fault": "unavailable", "reason": str(problem)}
+            return {"fault": "ended", "reason": str(problem)}
 
     def _kept(self, path: Path, name: str, directory: Path, cache: KaggleCache) -> Path:
         """Where a downloaded file is from now on; settles the version."""
@@ -206,6 +206,10 @@ class KaggleFiles:
             explained = HubUnavailableError(
                 f"{asked}: Kaggle does not answer or stopped sending ({why}). Check the network "
                 "and try again."
+            )
+        elif kind == "ended":
+            explained = HubUnavailableError(
+                f"{asked} is not in the cache and was not downloaded: {why}."
             )
         else:
             explained = HubUnavailableError(

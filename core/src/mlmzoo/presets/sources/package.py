@@ -43,9 +43,11 @@ class PackageFiles:
         return self._files.path(name)
 
     def _find(self) -> Path:
+        # For a dotted name, Python would import what is before the last dot.
+        top, *inner = self._package.split(".")
         try:
-            spec = importlib.util.find_spec(self._package)
-        except ImportError:  # a parent of a dotted name is not there
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):  # what is imported and has no spec, such as __main__
             spec = None
         if spec is None:
             raise PresetMissingError(
@@ -53,7 +55,7 @@ class PackageFiles:
                 "installed here. Install the distribution that holds it."
             )
         # A namespace package has several places; a module or a zipped package has none on disk.
-        places = list(spec.submodule_search_locations or ())
+        places = [str(Path(place, *inner)) for place in spec.submodule_search_locations or ()]
         for place in places:
             directory = Path(place, *self._directory.split("/"))
             if (directory / "config.json").is_file():

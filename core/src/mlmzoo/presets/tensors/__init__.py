@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,6 +13,14 @@ import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
 from mlmzoo.presets.json_files import CONTROL
+
+OF_THIS_MACHINE = frozenset(
+    {
+        errno.EACCES, errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EMFILE, errno.ENFILE,
+        errno.ENOENT, errno.ENOLCK, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT,
+    }
+)  # fmt: skip
+"""Errors of the operating system that nothing in a file can cause."""
 
 
 class Tensors(Protocol):
@@ -61,6 +72,21 @@ class TensorFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def refuse_to_judge(path: Path, error: Exception) -> None:
+    """Raise what a library met where it says nothing about the file, else return.
+
+    Raises:
+        OSError: The file could not be opened or read on this machine.
+    """
+    if isinstance(error, OSError) and error.errno in OF_THIS_MACHINE:
+        reason = (
+            f"{os.strerror(error.errno)}. The file cannot be read now, which does not mean that it "
+            "is damaged. See that no other program writes to it, that you may read it and that "
+            "not too many files are open (`ulimit -n`); then try again"
+        )
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 class Renamed(TensorFile):

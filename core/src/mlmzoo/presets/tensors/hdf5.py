@@ -13,13 +13,16 @@ import ml_dtypes
 import numpy as np
 
 from mlmzoo.contract.errors import MlmzooError, PresetFormatError
-from mlmzoo.presets.tensors import TensorFile
+from mlmzoo.presets.tensors import TensorFile, refuse_to_judge
 
 OBJECTS = 20_000
 """Most groups and datasets in one file; a large model saved whole has half of that."""
 
 DEPTH = 32
 """Deepest nesting of groups; Keras' own files have about ten levels."""
+
+PATH_BYTES = 1000
+"""Longest path of a group or dataset; Keras' own have about a hundred."""
 
 KINDS = (h5py.h5t.FLOAT, h5py.h5t.INTEGER, h5py.h5t.ENUM, h5py.h5t.OPAQUE)
 """What Keras stores: numbers, bool (an enumeration), and bfloat16 (two opaque bytes)."""
@@ -47,6 +50,7 @@ class HDF5File(TensorFile):
 
     Raises:
         PresetFormatError: It is not a sound HDF5 file of this kind.
+        OSError: This machine cannot read it now, whatever is in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,6 +58,7 @@ class HDF5File(TensorFile):
         try:
             self._file = h5py.File(path, "r")
         except Exception as error:
+            refuse_to_judge(path, error)
             raise self._unsound(f"and is none ({error})") from error
         try:
             self._entries = self._survey()
@@ -62,6 +67,7 @@ class HDF5File(TensorFile):
             self._file.close()
             if isinstance(error, MlmzooError):
                 raise
+            refuse_to_judge(path, error)
             raise self._unsound(f"and cannot be ({error!r:.200})") from error
 
     def names(self) -> set[str]:
@@ -83,6 +89,7 @@ class HDF5File(TensorFile):
             dataset = self._file[name]
             block = np.asarray(dataset[start:stop] if entry.shape else dataset[()])
         except Exception as error:
+            refuse_to_judge(self.path, error)
             raise PresetFormatError(
                 f"{self.path}: {name!r} cannot be read ({error!r:.200}). The file is damaged; "
                 "fetch it again."
@@ -111,11 +118,14 @@ class HDF5File(TensorFile):
         entries: dict[str, _Entry] = {}
         groups = [""]
         seen = {self._address(self._file.id)}
+        named = 0
         promised = 0
         while groups:
             prefix = groups.pop()
             group = h5py.h5g.open(self._file.id, b"/" + prefix.encode())
-            for link in self._links(group, prefix, len(seen)):
+            links = self._links(group, prefix, len(seen), size - named)
+            named += sum(map(len, links))
+            for link in links:
                 name = link.decode() if not prefix else f"{prefix}/{link.decode()}"
                 item = h5py.h5o.open(group, link)
                 address = self._address(item)
@@ -139,21 +149,29 @@ class HDF5File(TensorFile):
     def _address(item: Any) -> Any:
         return h5py.h5o.get_info(item).addr
 
-    def _links(self, group: Any, prefix: str, seen: int) -> list[bytes]:
+    def _links(self, group: Any, prefix: str, seen: int, left: int) -> list[bytes]:
+        """Names in a group, of `left` bytes together at most: they can be stored compressed."""
         links: list[bytes] = []
         refusals: list[PresetFormatError] = []
 
         # The library stops when it is given a value, and does not pass on what is raised.
         def keep(link: bytes, info: Any) -> bool | None:
+            nonlocal left
+            left -= len(link)
+            name = f"{prefix}/{link[:PATH_BYTES].decode(errors='replace')}"
             if info.type != h5py.h5l.TYPE_HARD:
-                name = f"{prefix}/{link.decode(errors='replace')}"
                 refusals.append(self._refuse(name, "a link to something elsewhere"))
+            elif len(prefix) + len(link) >= PATH_BYTES:
+                refusals.append(self._refuse(name, f"at a path longer than {PATH_BYTES} bytes"))
             elif seen + len(links) >= OBJECTS:
                 refusals.append(self._unsound(f"and holds more than {OBJECTS} objects"))
+            elif left < 0:
+                refusals.append(self._unsound("and its names are longer than the file"))
             links.append(link)
             return bool(refusals) or None
 
-        group.links.iterate(keep, info=True)
+        # In the order they are stored in; for any other the library first unpacks them all.
+        group.links.iterate(keep, info=True, order=h5py.h5.ITER_NATIVE)
         if refusals:
             raise refusals[0]
         return links

@@ -11,8 +11,8 @@ import ml_dtypes
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError
-from mlmzoo.presets.tensors import TensorFile
-from mlmzoo.presets.tensors.pickles import refuse_more_than_tensors
+from mlmzoo.presets.tensors import TensorFile, refuse_to_judge
+from mlmzoo.presets.tensors.pickles import survey
 
 SAFE_SINCE = (2, 6)
 """Before, ``weights_only=True`` could be made to run code (CVE-2025-32434)."""
@@ -36,6 +36,7 @@ class TorchFile(TensorFile):
     Raises:
         PresetFormatError: PyTorch is not installed or too old to be safe, or it is not a plain
             state dict.
+        OSError: This machine cannot read it now, whatever is in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,10 +55,13 @@ class TorchFile(TensorFile):
                 "`pip install 'torch>=2.6'`, or use a preset that has model.safetensors."
             )
         try:
-            self._refuse_bombs()
-            loaded = self._load(torch)
+            # Mapped, so that the shards of a large checkpoint are not all in memory at once.
+            # PyTorch before 1.6 wrote files that cannot be.
+            mapped = self._is_sound_archive()
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         # What a file that was tampered with makes of the readers can be any error at all.
         except Exception as error:
+            refuse_to_judge(path, error)
             raise PresetFormatError(
                 f"{path} was to be read as a PyTorch state dict, and is none: "
                 f"{str(error).splitlines()[0][:300] if str(error) else type(error).__name__}. "
@@ -111,31 +115,22 @@ class TorchFile(TensorFile):
         """Let go of the tensors."""
         self._tensors.clear()
 
-    def _load(self, torch: Any) -> Any:
-        def load(mmap: bool) -> Any:
-            return torch.load(self.path, map_location="cpu", weights_only=True, mmap=mmap)
-
-        # Mapped, so that the shards of a large checkpoint are not all in memory at once. PyTorch
-        # before 1.6 wrote files that cannot be.
-        try:
-            return load(mmap=True)
-        except RuntimeError as error:
-            if "mmap" not in str(error):
-                raise
-            return load(mmap=False)
-
-    def _refuse_bombs(self) -> None:
-        """Look at the archive and its pickle before PyTorch does."""
+    def _is_sound_archive(self) -> bool:
+        """Look at the file and its pickles before PyTorch does: is it an archive, or an old one?"""
         with open(self.path, "rb") as file:
             start = file.read(4)
             file.seek(0)
             if start == b"PK\3\4":
-                _refuse_bomb(file)
-            elif start.startswith(b"\x80\2"):
-                for _ in range(PICKLES_BEFORE_1_6):
-                    refuse_more_than_tensors(file)
-            else:
+                _refuse_unsound_archive(file)
+                return True
+            if not start.startswith(b"\x80\2"):
                 raise ValueError("it is neither an archive nor a pickle")
+            *_, (storages, _), (_, keys) = (survey(file) for _ in range(PICKLES_BEFORE_1_6))
+            # PyTorch takes memory as it finds it for a storage that is not among the keys.
+            known = isinstance(keys, list) and all(type(key) is str for key in keys)
+            if not known or sorted(keys) != sorted(storages):
+                raise ValueError("its tensors are not those that are stored")
+            return False
 
     def _refuse_promises(self) -> None:
         """Refuse tensors that are larger than the bytes they are stored in."""
@@ -156,7 +151,7 @@ class TorchFile(TensorFile):
             )
 
 
-def _refuse_bomb(file: Any) -> None:
+def _refuse_unsound_archive(file: Any) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > MEMBERS:
@@ -166,8 +161,17 @@ def _refuse_bomb(file: Any) -> None:
         size = os.fstat(file.fileno()).st_size
         if (promised := sum(member.file_size for member in members)) > size:
             raise ValueError(f"it promises {promised} bytes in {size}")
-        pickles = [member for member in members if member.filename.endswith(".pkl")]
+        # PyTorch finds members whatever their case, in the directory of the first.
+        sizes = {member.filename.lower(): member.file_size for member in members}
+        if len(sizes) < len(members):
+            raise ValueError("it has two members of one name")
+        pickles = [member for member in members if member.filename.lower().endswith(".pkl")]
         if len(pickles) != 1:
             raise ValueError(f"it has {len(pickles)} pickles, and a state dict has one")
         with archive.open(pickles[0]) as stream:
-            refuse_more_than_tensors(stream)
+            storages, _ = survey(stream)
+        directory = members[0].filename.split("/")[0]
+        for key, bytes_ in storages.items():
+            # PyTorch reads on behind a member that is too short.
+            if (found := sizes.get(f"{directory}/data/{key}".lower(), 0)) < bytes_:
+                raise ValueError(f"it promises {bytes_} bytes of {key!r:.100}, and holds {found}")
