@@ -352,7 +352,8 @@ class _MarksTrainedHead(keras.callbacks.Callback):
     """A completed step that trained the head makes it a trained one."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.model._head_was_trained()
+        # Not `self.model`: on JAX that brings every variable up to date, in each step.
+        self._model._head_was_trained()
 
 
 def _at_most(steps: int | None, batches: Any) -> int | None:
