@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -346,6 +347,37 @@ def test_a_record_that_is_none_is_refused(tmp_path, value):
     save_file({**tensors, "record": np.frombuffer(value.encode(), np.uint8)}, path)
     with pytest.raises(CheckpointError, match=r"run\.checkpoint"):
         StoredRun(path)
+
+
+@pytest.mark.usefixtures("dead")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"step": STEPS},
+        {"step": 10**9},
+        {"epoch": 2, "step": 1},
+        {"epoch": 3, "step": 0},
+        {"complete": True},
+        {"history": {}},
+        {"history": {"epoch": 3, "history": {}}},
+        {"history": {"epoch": [], "history": []}},
+        {"history": {"epoch": [], "history": {"loss": 1}}},
+        {"callbacks": [1]},
+        {"callbacks": [["name"]]},
+        {"random": [[]]},
+        {"random": [10**30, 0, 0.0]},
+    ],
+    ids=str,
+)
+def test_a_record_that_no_run_can_have_is_refused(new, checkpoint, texts, tmp_path, changed):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "run.checkpoint"
+    tensors = load_file(path)
+    record = json.dumps({**json.loads(tensors["record"].tobytes()), **changed})
+    save_file({**tensors, "record": np.frombuffer(record.encode(), np.uint8)}, path)
+    with pytest.raises(CheckpointError, match=r"run\.checkpoint.* begin anew"):
+        fit(new(), texts, checkpoint(), Dies(2 * STEPS + 1))
 
 
 def test_tokenised_input_is_refused(new, checkpoint, texts):

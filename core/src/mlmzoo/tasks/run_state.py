@@ -107,7 +107,7 @@ class StoredRun:
             self._refuse_others(file, variables)
             try:
                 np.random.set_state(("MT19937", file.read(RANDOM), *self.record.random))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise self._unsound(f"its random generator is none ({error})") from error
             for name, variable in variables.items():
                 variable.assign(file.read(name))
@@ -159,7 +159,10 @@ class StoredRun:
         }
         for name, kind in kinds.items():
             if type(record[name]) is not kind or (kind is int and record[name] < 0):
-                raise self._unsound(f"its record has {name} = {record[name]!r}")
+                raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
+        for name, sound in (("history", _is_history), ("callbacks", _are_states)):
+            if not sound(record[name]):
+                raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
         return Record(**record)
 
     def _unsound(self, what: str) -> CheckpointError:
@@ -186,6 +189,16 @@ def _variables(model: Any, step: int) -> dict[str, Any]:
         for part, variables in parts.items()
         for place, variable in enumerate(variables)
     }
+
+
+def _is_history(value: dict[str, Any]) -> bool:
+    if value.keys() != {"epoch", "history"} or not isinstance(value["history"], dict):
+        return False
+    return all(isinstance(each, list) for each in (value["epoch"], *value["history"].values()))
+
+
+def _are_states(value: list[Any]) -> bool:
+    return all(isinstance(e, list) and len(e) == 2 and isinstance(e[0], str) for e in value)
 
 
 def random_state() -> tuple[np.ndarray, list[Any]]:

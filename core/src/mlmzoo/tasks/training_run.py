@@ -242,6 +242,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         here = json.loads(json.dumps(here))
         differ = [name for name in here if here[name] != there.get(name)]
         if not differ:
+            self._refuse_no_place(stored)
             return
         shown = [
             f"{name} ({there.get(name)!r} there, {here[name]!r} here)"
@@ -252,6 +253,18 @@ class TrainingRun(keras.callbacks.CallbackList):
         raise CheckpointError(
             f"The run in {stored.path} was to go on, and this is another one: it differs in "
             f"{', '.join(shown)}. Give what that run was given, or name another file for a new run."
+        )
+
+    def _refuse_no_place(self, stored: StoredRun) -> None:
+        record = stored.record
+        place, end = (record.epoch, record.step), (self._epochs, 0)
+        if record.step < self._steps and (place == end if record.complete else place <= end):
+            return
+        raise CheckpointError(
+            f"{stored.path} says that its run is {'over' if record.complete else 'to go on'} in "
+            f"epoch {record.epoch} after {record.step} steps, counted from 0, and a run of "
+            f"{self._epochs} epochs with {self._steps} steps has no such place. The file is "
+            "damaged: remove it to begin anew."
         )
 
     def _stop_at_non_finite(self, what: str, first: int, last: int) -> None:
