@@ -25,6 +25,7 @@ from mlmzoo.contract.errors import (
     TrainingWarning,
 )
 from mlmzoo.tasks import run_state
+from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import StoredRun
 
 STEPS = 3
@@ -364,6 +365,7 @@ def test_a_record_that_is_none_is_refused(tmp_path, value):
         {"history": {"epoch": [], "history": {"loss": 1}}},
         {"callbacks": [1]},
         {"callbacks": [["name"]]},
+        {"head_state": "x"},
         {"random": [[]]},
         {"random": [10**30, 0, 0.0]},
     ],
@@ -391,6 +393,14 @@ def test_tokenised_input_is_refused(new, checkpoint, texts):
 def test_steps_between_checkpoints_make_sense(every):
     with pytest.raises(InputError, match="every"):
         TrainingCheckpoint("run", every)
+
+
+def test_a_checkpoint_of_a_run_that_was_refused_is_in_no_run(new, checkpoint, texts):
+    fit(new(), texts, checkpoint())
+    refused = checkpoint()
+    with pytest.raises(CheckpointError):
+        fit(new(), texts[:-1], refused)
+    assert not refused.in_fit
 
 
 def test_steps_executed_together_have_to_make_up_an_epoch(new, checkpoint, texts):
@@ -434,6 +444,35 @@ def test_a_second_signal_ends_a_run_at_once(new, checkpoint, texts, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(new(), texts, Sends(2, signal.SIGINT, signal.SIGINT), checkpoint(every=100))
     assert StoredRun(tmp_path / "run.checkpoint").record.step == 0
+
+
+def test_a_signal_before_another_error_is_obeyed(new, checkpoint, texts):
+    class Fails(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(new(), texts, Sends(1, signal.SIGINT), Fails(), checkpoint())
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_after_the_last_look_is_obeyed(number, error):
+    with pytest.raises(error), Interruption():
+        signal.raise_signal(number)
+
+
+def test_a_signal_is_obeyed_once():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+            interruption.end()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
 
 
 def test_a_signal_is_nothing_new_without_a_checkpoint(new, texts):

@@ -8,10 +8,10 @@ before its shape is known to be that of the variable it is for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -19,6 +19,7 @@ from safetensors.numpy import save
 
 from mlmzoo.contract.errors import CheckpointError, PresetFormatError
 from mlmzoo.presets.atomic import replacing
+from mlmzoo.presets.contents import HeadState
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
 
 FORMAT = 1
@@ -160,7 +161,7 @@ class StoredRun:
         for name, kind in kinds.items():
             if type(record[name]) is not kind or (kind is int and record[name] < 0):
                 raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
-        for name, sound in (("history", _is_history), ("callbacks", _are_states)):
+        for name, sound in _FORMS.items():
             if not sound(record[name]):
                 raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
         return Record(**record)
@@ -199,6 +200,13 @@ def _is_history(value: dict[str, Any]) -> bool:
 
 def _are_states(value: list[Any]) -> bool:
     return all(isinstance(e, list) and len(e) == 2 and isinstance(e[0], str) for e in value)
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    "head_state": get_args(HeadState).__contains__,
+    "history": _is_history,
+    "callbacks": _are_states,
+}
 
 
 def random_state() -> tuple[np.ndarray, list[Any]]:

@@ -90,19 +90,19 @@ class TrainingRun(keras.callbacks.CallbackList):
                     "it as steps_per_epoch."
                 )
             self._fingerprint = _fingerprint(model, batches, epochs)
-            checkpoint.in_fit = True
         if stored is not None:
             self._refuse_other_run(stored)
 
     def __enter__(self) -> TrainingRun:
         if self._checkpoint is not None:
+            self._checkpoint.in_fit = True
             self._interruption.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._interruption.__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None = None, *error: Any) -> None:
         if self._checkpoint is not None:
             self._checkpoint.in_fit = False
+        self._interruption.__exit__(kind, *error)
 
     def stretches(self) -> Iterator[dict[str, int]]:
         """What to call Keras' `fit` with, once or twice."""
