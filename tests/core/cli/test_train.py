@@ -281,4 +281,5 @@ def test_other_data_is_not_taken_for_the_run_that_is_kept(mlmzoo, trained, out, 
     done = mlmzoo(*args, "--data", other, "--resume")
     assert done.exit_code == 1
     assert "texts" in done.stderr
+    assert "--resume" not in done.stderr  # it would fail again
     assert out.with_name("out.checkpoint").exists()
