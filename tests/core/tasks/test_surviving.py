@@ -228,6 +228,14 @@ def test_a_checkpoint_is_written_at_fixed_steps_of_the_run(new, checkpoint, text
     ]
 
 
+@pytest.mark.parametrize(
+    "form", [lambda c: c, lambda c: ([c],), lambda c: keras.callbacks.CallbackList([c])]
+)
+def test_callbacks_are_given_in_any_form_that_keras_takes(new, checkpoint, texts, form, tmp_path):
+    new().fit(texts, callbacks=form(checkpoint()), verbose=0)
+    assert (tmp_path / "run.checkpoint").exists()
+
+
 def test_a_run_that_is_over_is_not_trained_again(new, checkpoint, texts):
     whole = new()
     history = fit(whole, texts, checkpoint())

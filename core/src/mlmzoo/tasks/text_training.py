@@ -339,7 +339,9 @@ class TextTraining(TextBatches):
         return [weight for weight in backbone.trainable_weights if id(weight) not in known]
 
     def _with_head_state(self, callbacks: Any) -> list[Any]:
-        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = callbacks.callbacks
+        given = keras.tree.flatten(callbacks)
         # First, so that a checkpoint written after the same step says so too.
         return [_MarksTrainedHead(), *(c for c in given if c is not None)]
 
