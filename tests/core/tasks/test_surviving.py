@@ -403,6 +403,28 @@ def test_steps_between_checkpoints_make_sense(every):
         TrainingCheckpoint("run", every)
 
 
+def test_steps_between_checkpoints_are_any_whole_number():
+    assert TrainingCheckpoint("run", np.int64(5)).every == 5
+
+
+def test_a_directory_is_no_checkpoint(new, texts, tmp_path):
+    with pytest.raises(InputError, match="is a directory"):
+        fit(new(), texts, TrainingCheckpoint(tmp_path))
+
+
+def test_a_random_generator_that_is_not_kept_is_said_before_the_first_step(
+    new, checkpoint, texts, tmp_path
+):
+    task, before = new(), np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    try:
+        with pytest.raises(InputError, match="PCG64"):
+            fit(task, texts, checkpoint())
+    finally:
+        np.random.set_bit_generator(before)
+    assert not (tmp_path / "run.checkpoint").exists()
+
+
 def test_a_checkpoint_of_a_run_that_was_refused_is_in_no_run(new, checkpoint, texts):
     fit(new(), texts, checkpoint())
     refused = checkpoint()

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from safetensors.numpy import save
 
-from mlmzoo.contract.errors import CheckpointError, PresetFormatError
+from mlmzoo.contract.errors import CheckpointError, InputError, PresetFormatError
 from mlmzoo.presets.atomic import replacing
 from mlmzoo.presets.contents import HeadState
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
@@ -210,6 +210,17 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
 
 
 def random_state() -> tuple[np.ndarray, list[Any]]:
-    """NumPy's random generator: its array, and what `Record.random` is."""
-    state: Any = np.random.get_state()
-    return state[1], list(state[2:])
+    """NumPy's random generator: its array, and what `Record.random` is.
+
+    Raises:
+        InputError: It is another one than NumPy begins with.
+    """
+    state: Any = np.random.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        raise InputError(
+            f"A training run was to be kept, and NumPy's global random generator is "
+            f"{state['bit_generator']}: only MT19937, the one that NumPy begins with, is kept. "
+            "Leave out np.random.set_bit_generator, and use a generator of your own instead."
+        )
+    inner = state["state"]
+    return inner["key"], [inner["pos"], state["has_gauss"], state["gauss"]]
