@@ -190,6 +190,43 @@ def test_what_callbacks_do_at_the_begin_of_an_epoch_is_not_done_twice(survives):
     survives(STEPS + 2, falls)
 
 
+def rate(task):
+    return float(keras.ops.convert_to_numpy(task.optimizer.learning_rate))
+
+
+@pytest.mark.parametrize("steps", [2, STEPS, STEPS + 1])
+def test_another_learning_rate_is_obeyed_when_a_run_goes_on(new, checkpoint, texts, steps):
+    def adam(learning_rate):
+        return new(lambda: keras.optimizers.Adam(learning_rate))
+
+    with pytest.raises(Killed):
+        fit(adam(0.01), texts, Dies(steps), checkpoint())
+    task = adam(0.5)
+    with pytest.raises(Killed):
+        fit(task, texts, Dies(1), checkpoint())
+    assert rate(task) == 0.5
+    task = adam(0.5)
+    fit(task, texts, checkpoint())
+    assert rate(task) == 0.5
+
+
+def test_a_learning_rate_that_a_callback_changed_stays_where_the_same_was_compiled(
+    new, checkpoint, texts
+):
+    class Falls(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate = rate(self.model) * 0.5
+
+    task = new()
+    with pytest.raises(KeyboardInterrupt):
+        fit(task, texts, Falls(), Sends(2, signal.SIGINT), checkpoint())
+    with pytest.raises(Killed):
+        fit(task, texts, Falls(), Dies(2), checkpoint())  # the same object, its rate is changed
+    task = new()
+    fit(task, texts, Falls(), checkpoint())
+    assert rate(task) == pytest.approx(0.01 * 0.5 ** (2 * STEPS))
+
+
 def test_a_callback_keeps_a_state_that_it_can_tell(survives):
     counted = []
 

@@ -40,6 +40,7 @@ class Record:
         seed: Of masks and order.
         fingerprint: What has to be the same for the run to go on, see `TrainingRun`.
         head_state: See `mlmzoo.MaskedLM`.
+        learning_rate: What the optimizer was compiled with, if that is one of its variables.
         history: ``epoch`` and ``history`` of Keras' `History`.
         callbacks: Class name and state of each callback that has a ``state_dict``.
         random: NumPy's random generator, without its array.
@@ -52,6 +53,7 @@ class Record:
     seed: int
     fingerprint: dict[str, Any]
     head_state: str
+    learning_rate: float | None
     history: dict[str, Any]
     callbacks: list[Any] = field(default_factory=list)
     random: list[Any] = field(default_factory=list)
@@ -204,6 +206,7 @@ def _are_states(value: list[Any]) -> bool:
 
 _FORMS: dict[str, Callable[[Any], bool]] = {
     "head_state": get_args(HeadState).__contains__,
+    "learning_rate": lambda value: value is None or type(value) is float,
     "history": _is_history,
     "callbacks": _are_states,
 }

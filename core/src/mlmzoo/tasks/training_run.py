@@ -81,6 +81,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         self._begun = self._goes_on = self._complete = False
         self._weights: list[np.ndarray] = []
         self._fingerprint: dict[str, Any] = {}
+        self._rate: float | None = None
         if checkpoint is not None:
             together = model.steps_per_execution
             if steps % together:
@@ -90,6 +91,7 @@ class TrainingRun(keras.callbacks.CallbackList):
                     "it as steps_per_epoch."
                 )
             self._fingerprint = _fingerprint(model, batches, epochs)
+            self._rate = _learning_rate(model)
         if stored is not None:
             self._refuse_other_run(stored)
 
@@ -216,6 +218,7 @@ class TrainingRun(keras.callbacks.CallbackList):
             seed=self._batches.seed,
             fingerprint=self._fingerprint,
             head_state=model.head_state,
+            learning_rate=self._rate,
             history={"epoch": history.epoch, "history": history.history},
             callbacks=[[_name(each), each.state_dict()] for each in self._stateful()],
             random=random_state()[1],
@@ -229,6 +232,10 @@ class TrainingRun(keras.callbacks.CallbackList):
         model, record = self.model, stored.record
         _build(model, self._batches, metrics=record.step > 0)
         stored.restore(model)
+        if self._rate in (record.learning_rate, _learning_rate(model)):
+            self._rate = record.learning_rate
+        else:  # it is a variable, too, and the older one was restored
+            model.optimizer.learning_rate = self._rate
         history = self._history_callback()
         history.epoch, history.history = record.history["epoch"], record.history["history"]
         for callback, (_, state) in zip(self._stateful(), record.callbacks, strict=True):
@@ -318,6 +325,12 @@ def _fingerprint(model: Any, batches: MaskedBatches, epochs: int) -> dict[str, A
         "epochs": epochs,
         **batches.fingerprint(),
     }
+
+
+def _learning_rate(model: Any) -> float | None:
+    """The rate, where it is a variable of the optimizer: not that of a schedule."""
+    rate = getattr(model.optimizer, "learning_rate", None)
+    return float(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
 def _build(model: Any, batches: MaskedBatches, metrics: bool) -> None:
