@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from mlmzoo import TrainingCheckpoint, linear_rate
 from mlmzoo.contract.errors import (
@@ -24,7 +25,7 @@ from mlmzoo.contract.errors import (
     NonFiniteLossError,
     TrainingWarning,
 )
-from mlmzoo.tasks import run_state
+from mlmzoo.tasks import run_state, training_run
 from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import StoredRun
 
@@ -93,6 +94,13 @@ def values(task):
 
 def same(one, other):
     return [a.tobytes() for a in values(one)] == [a.tobytes() for a in values(other)]
+
+
+def change(path, **entries):
+    """Change entries of the record in a checkpoint."""
+    tensors = load_file(path)
+    record = json.dumps({**json.loads(tensors["record"].tobytes()), **entries})
+    save_file({**tensors, "record": np.frombuffer(record.encode(), np.uint8)}, path)
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +257,69 @@ def test_a_callback_keeps_a_state_that_it_can_tell(survives):
     assert counted == [2 * STEPS, 2 * STEPS]
 
 
+@pytest.fixture
+def rises(tmp_path):
+    """Callbacks of a run whose first epoch is the best, and the file for its weights."""
+    file = tmp_path / "best.weights.h5"
+
+    def rises():
+        return [
+            keras.callbacks.LearningRateScheduler(lambda epoch: [0.0, 1.0, 1.0, 1.0][epoch]),
+            keras.callbacks.ModelCheckpoint(
+                file, "val_loss", save_best_only=True, save_weights_only=True
+            ),
+            keras.callbacks.ReduceLROnPlateau("val_loss", patience=9),
+            keras.callbacks.EarlyStopping("val_loss", patience=3),
+        ]
+
+    return rises, file
+
+
+def test_what_keras_callbacks_know_of_earlier_epochs_outlives_an_interruption(
+    new, checkpoint, texts, rises
+):
+    make, file = rises
+    given = {"epochs": 4, "validation_data": texts[:3]}
+    before = make()
+    with pytest.raises(Killed):
+        fit(new(), texts, *before, Dies(2 * STEPS + 1), checkpoint(), **given)
+    best = file.read_bytes()
+    after = make()
+    history = fit(new(), texts, *after, checkpoint(), **given)
+    assert min(history["val_loss"]) == history["val_loss"][0]
+    assert file.read_bytes() == best
+    _, kept, plateau, early = after
+    assert kept.best == plateau.best == early.best == history["val_loss"][0]
+    assert (plateau.wait, early.wait, early.stopped_epoch) == (3, 3, 3)
+
+
+def test_best_weights_that_are_gone_are_said_to_be(new, checkpoint, texts):
+    def early():
+        return keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+
+    with pytest.raises(Killed):
+        fit(new(), texts, early(), Dies(1), checkpoint())
+    with pytest.raises(Killed):  # nothing is lost in the first epoch, and nothing warned of
+        fit(new(), texts, early(), Dies(STEPS + 1), checkpoint())
+    with pytest.warns(TrainingWarning, match="best weights so far are not kept"):
+        fit(new(), texts, early(), checkpoint())
+
+
+def test_a_state_that_a_callback_of_keras_cannot_have_is_refused(new, checkpoint, texts, tmp_path):
+    def plateau():
+        return keras.callbacks.ReduceLROnPlateau("loss")
+
+    path = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(new(), texts, plateau(), Dies(2), checkpoint())
+    change(path, callbacks=[["keras.src.x:ReduceLROnPlateau", {"model": 1}]])
+    with pytest.raises(CheckpointError, match="callbacks"):
+        fit(new(), texts, plateau(), checkpoint())
+    change(path, callbacks=[[training_run._name(plateau()), {"model": 1}]])
+    with pytest.raises(CheckpointError, match="cannot have"):
+        fit(new(), texts, plateau(), checkpoint())
+
+
 def test_a_checkpoint_is_written_at_fixed_steps_of_the_run(new, checkpoint, texts, monkeypatch):
     written = []
     write = run_state.write
@@ -386,8 +457,6 @@ def test_a_damaged_checkpoint_is_refused(new, checkpoint, texts, tmp_path):
 @pytest.mark.usefixtures("dead")
 @pytest.mark.parametrize("value", ["nothing", "[]", "{}", '{"epoch": -1}', "[" * 100_000])
 def test_a_record_that_is_none_is_refused(tmp_path, value):
-    from safetensors.numpy import load_file, save_file
-
     path = tmp_path / "run.checkpoint"
     tensors = load_file(path)
     save_file({**tensors, "record": np.frombuffer(value.encode(), np.uint8)}, path)
@@ -417,12 +486,7 @@ def test_a_record_that_is_none_is_refused(tmp_path, value):
     ids=str,
 )
 def test_a_record_that_no_run_can_have_is_refused(new, checkpoint, texts, tmp_path, changed):
-    from safetensors.numpy import load_file, save_file
-
-    path = tmp_path / "run.checkpoint"
-    tensors = load_file(path)
-    record = json.dumps({**json.loads(tensors["record"].tobytes()), **changed})
-    save_file({**tensors, "record": np.frombuffer(record.encode(), np.uint8)}, path)
+    change(tmp_path / "run.checkpoint", **changed)
     with pytest.raises(CheckpointError, match=r"run\.checkpoint.* begin anew"):
         fit(new(), texts, checkpoint(), Dies(2 * STEPS + 1))
 

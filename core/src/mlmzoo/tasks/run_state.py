@@ -42,7 +42,7 @@ class Record:
         head_state: See `mlmzoo.MaskedLM`.
         learning_rate: What the optimizer was compiled with, if that is one of its variables.
         history: ``epoch`` and ``history`` of Keras' `History`.
-        callbacks: Class name and state of each callback that has a ``state_dict``.
+        callbacks: Class name and state of each callback that has one, see `callback_states`.
         random: NumPy's random generator, without its array.
         complete: Whether the run is over.
         format: Version of the file.

@@ -32,8 +32,9 @@ class TrainingCheckpoint(keras.callbacks.Callback):
     model goes back to it.
 
     Callbacks with a state of their own keep it over the interruption if they have the methods
-    ``state_dict()``, which gives plain data for JSON, and ``load_state_dict(state)``. Keras'
-    have not: the patience of an `EarlyStopping` begins anew.
+    ``state_dict()``, which gives plain data for JSON, and ``load_state_dict(state)``. Of Keras'
+    own `ModelCheckpoint`, `EarlyStopping` and `ReduceLROnPlateau` the best value and the patience
+    are kept, but not the weights of ``restore_best_weights``: a ``TrainingWarning`` says so.
 
     Args:
         path: The file. It holds weights, optimizer and metrics, up to three times the size of the

@@ -18,6 +18,7 @@ from mlmzoo.contract.errors import (
     TrainingWarning,
 )
 from mlmzoo.data.pipeline import MaskedBatches
+from mlmzoo.tasks import callback_states
 from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import Record, StoredRun, random_state
 from mlmzoo.tasks.training_checkpoint import TrainingCheckpoint
@@ -220,7 +221,7 @@ class TrainingRun(keras.callbacks.CallbackList):
             head_state=model.head_state,
             learning_rate=self._rate,
             history={"epoch": history.epoch, "history": history.history},
-            callbacks=[[_name(each), each.state_dict()] for each in self._stateful()],
+            callbacks=[[_name(each), callback_states.state_of(each)] for each in self._stateful()],
             random=random_state()[1],
             complete=complete,
         )
@@ -239,7 +240,16 @@ class TrainingRun(keras.callbacks.CallbackList):
         history = self._history_callback()
         history.epoch, history.history = record.history["epoch"], record.history["history"]
         for callback, (_, state) in zip(self._stateful(), record.callbacks, strict=True):
-            callback.load_state_dict(state)
+            callback_states.load(callback, state)
+            if callback_states.lost_weights(callback) and not record.complete:
+                warnings.warn(
+                    f"The run in {stored.path} goes on with EarlyStopping(restore_best_weights="
+                    "True), whose best weights so far are not kept. Unless a later epoch is better "
+                    "than those before, it restores the weights of another epoch than the best. A "
+                    "ModelCheckpoint(save_best_only=True) beside it has the best in its file.",
+                    TrainingWarning,
+                    stacklevel=2,
+                )
         self._complete = record.complete
 
     def _refuse_other_run(self, stored: StoredRun) -> None:
@@ -249,7 +259,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         here = json.loads(json.dumps(here))
         differ = [name for name in here if here[name] != there.get(name)]
         if not differ:
-            self._refuse_no_place(stored)
+            self._refuse_damage(stored)
             return
         shown = [
             f"{name} ({there.get(name)!r} there, {here[name]!r} here)"
@@ -262,8 +272,14 @@ class TrainingRun(keras.callbacks.CallbackList):
             f"{', '.join(shown)}. Give what that run was given, or name another file for a new run."
         )
 
-    def _refuse_no_place(self, stored: StoredRun) -> None:
+    def _refuse_damage(self, stored: StoredRun) -> None:
         record = stored.record
+        for callback, (name, state) in zip(self._stateful(), record.callbacks, strict=True):
+            if not callback_states.is_state_for(callback, state):
+                raise CheckpointError(
+                    f"{stored.path} says that {name} was left in the state {state!r:.200}, which "
+                    "it cannot have. The file is damaged: remove it to begin anew."
+                )
         place, end = (record.epoch, record.step), (self._epochs, 0)
         if record.step < self._steps and (place == end if record.complete else place <= end):
             return
@@ -307,7 +323,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         )
 
     def _stateful(self) -> list[Any]:
-        return [each for each in self.callbacks if hasattr(each, "load_state_dict")]
+        return [each for each in self.callbacks if callback_states.is_stateful(each)]
 
     def _history_callback(self) -> Any:
         return next(e for e in self.callbacks if isinstance(e, keras.callbacks.History))
