@@ -10,8 +10,10 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -25,12 +27,16 @@ from mlmzoo.contract.errors import (
     NonFiniteLossError,
     TrainingWarning,
 )
+from mlmzoo.presets.tensors.safetensors import SafetensorsFile
 from mlmzoo.tasks import run_state, training_run
 from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import StoredRun
 
 STEPS = 3
 """An epoch of the eleven texts in batches of four."""
+
+
+KINDS = ["float16", "bfloat16", "int32", "uint32", "uint8", "bool"]
 
 
 class Dies(keras.callbacks.Callback):
@@ -704,6 +710,30 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_first_step(new, te
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="No checkpoint can be written"):
         fit(new(), texts, TrainingCheckpoint(tmp_path / "file" / "run"))
+
+
+def test_a_checkpoint_is_written_one_variable_at_a_time(tmp_path):
+    size = 2**20
+    variables = [keras.Variable(np.ones(size // 4, "float32")) for _ in range(8)]
+    model = SimpleNamespace(
+        trainable_variables=variables,
+        non_trainable_variables=[
+            keras.Variable(np.ones((2, 3)), dtype=kind, trainable=False) for kind in KINDS
+        ],
+        optimizer=SimpleNamespace(variables=[]),
+        metrics_variables=[],
+    )
+    record = run_state.Record(0, 0, 0, {}, "trained", None, {"epoch": [], "history": {}})
+    tracemalloc.start()
+    try:
+        run_state.write(tmp_path / "run", model, record)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * size
+    with SafetensorsFile(tmp_path / "run") as file:
+        assert {str(file.dtype(f"non_trainable/{i}")) for i in range(len(KINDS))} == set(KINDS)
+        assert all((file.read(f"non_trainable/{i}") == 1).all() for i in range(len(KINDS)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such rights")

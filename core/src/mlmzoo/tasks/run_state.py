@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import keras
 import numpy as np
-from safetensors.numpy import save
 
 from mlmzoo.contract.errors import CheckpointError, InputError, PresetFormatError
 from mlmzoo.presets.atomic import replacing
 from mlmzoo.presets.contents import HeadState
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
+from mlmzoo.presets.writer import Entry, write_safetensors
 
 FORMAT = 1
 RECORD, RANDOM = "record", "random"
@@ -64,21 +65,29 @@ class Record:
 def write(path: Path, model: Any, record: Record) -> None:
     """Write a run's state, in place of the older one or not at all.
 
-    All of it is in memory once more meanwhile.
+    One variable at a time is in memory once more meanwhile.
 
     Raises:
         OSError: The file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: np.asarray(keras.ops.convert_to_numpy(variable.value), order="C")
-        for name, variable in _variables(model, record.step).items()
-    }
-    tensors[RANDOM], _ = random_state()
     text = json.dumps(asdict(record), default=lambda value: np.asarray(value).tolist())
-    tensors[RECORD] = np.frombuffer(text.encode(), np.uint8)
+    entries = [
+        Entry(name, tuple(variable.shape), partial(_value, variable), str(variable.dtype))
+        for name, variable in _variables(model, record.step).items()
+    ]
+    entries.append(_entry(RANDOM, random_state()[0]))
+    entries.append(_entry(RECORD, np.frombuffer(text.encode(), np.uint8)))
     with replacing(path) as staging:
-        staging.write_bytes(save(tensors))
+        write_safetensors(staging, entries)
+
+
+def _entry(name: str, array: np.ndarray) -> Entry:
+    return Entry(name, array.shape, lambda: array, str(array.dtype))
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable.value))
 
 
 class StoredRun:
