@@ -252,6 +252,17 @@ def test_to_resume_there_has_to_be_a_run(mlmzoo, trained, out):
     assert "holds no run" in done.stderr
 
 
+def test_to_resume_the_place_has_to_be_one_that_can_be_saved_in(mlmzoo, trained, out, monkeypatch):
+    kept = out.with_name("out.checkpoint")
+    kept.mkdir()
+    (kept / "run.safetensors").touch()
+    out.mkdir()
+    monkeypatch.chdir(out)
+    done = mlmzoo("train", trained.preset, "--data", trained.data, "--out", out, "--resume")
+    assert done.exit_code == 2
+    assert "the current directory is there" in done.stderr
+
+
 def test_other_data_is_not_taken_for_the_run_that_is_kept(mlmzoo, trained, out, monkeypatch):
     from mlmzoo.tasks import run_state
 
@@ -270,4 +281,5 @@ def test_other_data_is_not_taken_for_the_run_that_is_kept(mlmzoo, trained, out, 
     done = mlmzoo(*args, "--data", other, "--resume")
     assert done.exit_code == 1
     assert "texts" in done.stderr
+    assert "--resume" not in done.stderr  # it would fail again
     assert out.with_name("out.checkpoint").exists()

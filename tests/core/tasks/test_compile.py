@@ -136,3 +136,15 @@ def test_a_checkpoint_after_the_first_step_knows_that_the_head_is_trained(make, 
     )
     task.fit(texts, callbacks=[seen], verbose=0)
     assert states == ["trained"]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX keeps its state elsewhere")
+def test_the_variables_of_a_run_are_not_brought_up_to_date_in_every_step(task, texts):
+    synced = []
+
+    class Sees(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            synced.append(self._model._jax_state_synced)
+
+    task.fit(texts, batch_size=4, callbacks=[Sees()], verbose=0)
+    assert synced and not any(synced)

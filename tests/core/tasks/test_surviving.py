@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,12 +10,15 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from mlmzoo import TrainingCheckpoint, linear_rate
 from mlmzoo.contract.errors import (
@@ -23,11 +27,16 @@ from mlmzoo.contract.errors import (
     NonFiniteLossError,
     TrainingWarning,
 )
-from mlmzoo.tasks import run_state
+from mlmzoo.presets.tensors.safetensors import SafetensorsFile
+from mlmzoo.tasks import run_state, training_run
+from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import StoredRun
 
 STEPS = 3
 """An epoch of the eleven texts in batches of four."""
+
+
+KINDS = ["float16", "bfloat16", "int32", "uint32", "uint8", "bool"]
 
 
 class Dies(keras.callbacks.Callback):
@@ -91,6 +100,13 @@ def values(task):
 
 def same(one, other):
     return [a.tobytes() for a in values(one)] == [a.tobytes() for a in values(other)]
+
+
+def change(path, **entries):
+    """Change entries of the record in a checkpoint."""
+    tensors = load_file(path)
+    record = json.dumps({**json.loads(tensors["record"].tobytes()), **entries})
+    save_file({**tensors, "record": np.frombuffer(record.encode(), np.uint8)}, path)
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +204,43 @@ def test_what_callbacks_do_at_the_begin_of_an_epoch_is_not_done_twice(survives):
     survives(STEPS + 2, falls)
 
 
+def rate(task):
+    return float(keras.ops.convert_to_numpy(task.optimizer.learning_rate))
+
+
+@pytest.mark.parametrize("steps", [2, STEPS, STEPS + 1])
+def test_another_learning_rate_is_obeyed_when_a_run_goes_on(new, checkpoint, texts, steps):
+    def adam(learning_rate):
+        return new(lambda: keras.optimizers.Adam(learning_rate))
+
+    with pytest.raises(Killed):
+        fit(adam(0.01), texts, Dies(steps), checkpoint())
+    task = adam(0.5)
+    with pytest.raises(Killed):
+        fit(task, texts, Dies(1), checkpoint())
+    assert rate(task) == 0.5
+    task = adam(0.5)
+    fit(task, texts, checkpoint())
+    assert rate(task) == 0.5
+
+
+def test_a_learning_rate_that_a_callback_changed_stays_where_the_same_was_compiled(
+    new, checkpoint, texts
+):
+    class Falls(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate = rate(self.model) * 0.5
+
+    task = new()
+    with pytest.raises(KeyboardInterrupt):
+        fit(task, texts, Falls(), Sends(2, signal.SIGINT), checkpoint())
+    with pytest.raises(Killed):
+        fit(task, texts, Falls(), Dies(2), checkpoint())  # the same object, its rate is changed
+    task = new()
+    fit(task, texts, Falls(), checkpoint())
+    assert rate(task) == pytest.approx(0.01 * 0.5 ** (2 * STEPS))
+
+
 def test_a_callback_keeps_a_state_that_it_can_tell(survives):
     counted = []
 
@@ -210,6 +263,69 @@ def test_a_callback_keeps_a_state_that_it_can_tell(survives):
     assert counted == [2 * STEPS, 2 * STEPS]
 
 
+@pytest.fixture
+def rises(tmp_path):
+    """Callbacks of a run whose first epoch is the best, and the file for its weights."""
+    file = tmp_path / "best.weights.h5"
+
+    def rises():
+        return [
+            keras.callbacks.LearningRateScheduler(lambda epoch: [0.0, 1.0, 1.0, 1.0][epoch]),
+            keras.callbacks.ModelCheckpoint(
+                file, "val_loss", save_best_only=True, save_weights_only=True
+            ),
+            keras.callbacks.ReduceLROnPlateau("val_loss", patience=9),
+            keras.callbacks.EarlyStopping("val_loss", patience=3),
+        ]
+
+    return rises, file
+
+
+def test_what_keras_callbacks_know_of_earlier_epochs_outlives_an_interruption(
+    new, checkpoint, texts, rises
+):
+    make, file = rises
+    given = {"epochs": 4, "validation_data": texts[:3]}
+    before = make()
+    with pytest.raises(Killed):
+        fit(new(), texts, *before, Dies(2 * STEPS + 1), checkpoint(), **given)
+    best = file.read_bytes()
+    after = make()
+    history = fit(new(), texts, *after, checkpoint(), **given)
+    assert min(history["val_loss"]) == history["val_loss"][0]
+    assert file.read_bytes() == best
+    _, kept, plateau, early = after
+    assert kept.best == plateau.best == early.best == history["val_loss"][0]
+    assert (plateau.wait, early.wait, early.stopped_epoch) == (3, 3, 3)
+
+
+def test_best_weights_that_are_gone_are_said_to_be(new, checkpoint, texts):
+    def early():
+        return keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+
+    with pytest.raises(Killed):
+        fit(new(), texts, early(), Dies(1), checkpoint())
+    with pytest.raises(Killed):  # nothing is lost in the first epoch, and nothing warned of
+        fit(new(), texts, early(), Dies(STEPS + 1), checkpoint())
+    with pytest.warns(TrainingWarning, match="best weights so far are not kept"):
+        fit(new(), texts, early(), checkpoint())
+
+
+def test_a_state_that_a_callback_of_keras_cannot_have_is_refused(new, checkpoint, texts, tmp_path):
+    def plateau():
+        return keras.callbacks.ReduceLROnPlateau("loss")
+
+    path = tmp_path / "run.checkpoint"
+    with pytest.raises(Killed):
+        fit(new(), texts, plateau(), Dies(2), checkpoint())
+    change(path, callbacks=[["keras.src.x:ReduceLROnPlateau", {"model": 1}]])
+    with pytest.raises(CheckpointError, match="callbacks"):
+        fit(new(), texts, plateau(), checkpoint())
+    change(path, callbacks=[[training_run._name(plateau()), {"model": 1}]])
+    with pytest.raises(CheckpointError, match="cannot have"):
+        fit(new(), texts, plateau(), checkpoint())
+
+
 def test_a_checkpoint_is_written_at_fixed_steps_of_the_run(new, checkpoint, texts, monkeypatch):
     written = []
     write = run_state.write
@@ -224,6 +340,14 @@ def test_a_checkpoint_is_written_at_fixed_steps_of_the_run(new, checkpoint, text
         *[(0, 0, False), (0, 2, False), (1, 1, False), (2, 0, False)],
         (2, 0, True),
     ]
+
+
+@pytest.mark.parametrize(
+    "form", [lambda c: c, lambda c: ([c],), lambda c: keras.callbacks.CallbackList([c])]
+)
+def test_callbacks_are_given_in_any_form_that_keras_takes(new, checkpoint, texts, form, tmp_path):
+    new().fit(texts, callbacks=form(checkpoint()), verbose=0)
+    assert (tmp_path / "run.checkpoint").exists()
 
 
 def test_a_run_that_is_over_is_not_trained_again(new, checkpoint, texts):
@@ -339,13 +463,38 @@ def test_a_damaged_checkpoint_is_refused(new, checkpoint, texts, tmp_path):
 @pytest.mark.usefixtures("dead")
 @pytest.mark.parametrize("value", ["nothing", "[]", "{}", '{"epoch": -1}', "[" * 100_000])
 def test_a_record_that_is_none_is_refused(tmp_path, value):
-    from safetensors.numpy import load_file, save_file
-
     path = tmp_path / "run.checkpoint"
     tensors = load_file(path)
     save_file({**tensors, "record": np.frombuffer(value.encode(), np.uint8)}, path)
     with pytest.raises(CheckpointError, match=r"run\.checkpoint"):
         StoredRun(path)
+
+
+@pytest.mark.usefixtures("dead")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"step": STEPS},
+        {"step": 10**9},
+        {"epoch": 2, "step": 1},
+        {"epoch": 3, "step": 0},
+        {"complete": True},
+        {"history": {}},
+        {"history": {"epoch": 3, "history": {}}},
+        {"history": {"epoch": [], "history": []}},
+        {"history": {"epoch": [], "history": {"loss": 1}}},
+        {"callbacks": [1]},
+        {"callbacks": [["name"]]},
+        {"head_state": "x"},
+        {"random": [[]]},
+        {"random": [10**30, 0, 0.0]},
+    ],
+    ids=str,
+)
+def test_a_record_that_no_run_can_have_is_refused(new, checkpoint, texts, tmp_path, changed):
+    change(tmp_path / "run.checkpoint", **changed)
+    with pytest.raises(CheckpointError, match=r"run\.checkpoint.* begin anew"):
+        fit(new(), texts, checkpoint(), Dies(2 * STEPS + 1))
 
 
 def test_tokenised_input_is_refused(new, checkpoint, texts):
@@ -359,6 +508,36 @@ def test_tokenised_input_is_refused(new, checkpoint, texts):
 def test_steps_between_checkpoints_make_sense(every):
     with pytest.raises(InputError, match="every"):
         TrainingCheckpoint("run", every)
+
+
+def test_steps_between_checkpoints_are_any_whole_number():
+    assert TrainingCheckpoint("run", np.int64(5)).every == 5
+
+
+def test_a_directory_is_no_checkpoint(new, texts, tmp_path):
+    with pytest.raises(InputError, match="is a directory"):
+        fit(new(), texts, TrainingCheckpoint(tmp_path))
+
+
+def test_a_random_generator_that_is_not_kept_is_said_before_the_first_step(
+    new, checkpoint, texts, tmp_path
+):
+    task, before = new(), np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    try:
+        with pytest.raises(InputError, match="PCG64"):
+            fit(task, texts, checkpoint())
+    finally:
+        np.random.set_bit_generator(before)
+    assert not (tmp_path / "run.checkpoint").exists()
+
+
+def test_a_checkpoint_of_a_run_that_was_refused_is_in_no_run(new, checkpoint, texts):
+    fit(new(), texts, checkpoint())
+    refused = checkpoint()
+    with pytest.raises(CheckpointError):
+        fit(new(), texts[:-1], refused)
+    assert not refused.in_fit
 
 
 def test_steps_executed_together_have_to_make_up_an_epoch(new, checkpoint, texts):
@@ -402,6 +581,35 @@ def test_a_second_signal_ends_a_run_at_once(new, checkpoint, texts, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(new(), texts, Sends(2, signal.SIGINT, signal.SIGINT), checkpoint(every=100))
     assert StoredRun(tmp_path / "run.checkpoint").record.step == 0
+
+
+def test_a_signal_before_another_error_is_obeyed(new, checkpoint, texts):
+    class Fails(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(new(), texts, Sends(1, signal.SIGINT), Fails(), checkpoint())
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_after_the_last_look_is_obeyed(number, error):
+    with pytest.raises(error), Interruption():
+        signal.raise_signal(number)
+
+
+def test_a_signal_is_obeyed_once():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+            interruption.end()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
 
 
 def test_a_signal_is_nothing_new_without_a_checkpoint(new, texts):
@@ -502,6 +710,30 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_first_step(new, te
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="No checkpoint can be written"):
         fit(new(), texts, TrainingCheckpoint(tmp_path / "file" / "run"))
+
+
+def test_a_checkpoint_is_written_one_variable_at_a_time(tmp_path):
+    size = 2**20
+    variables = [keras.Variable(np.ones(size // 4, "float32")) for _ in range(8)]
+    model = SimpleNamespace(
+        trainable_variables=variables,
+        non_trainable_variables=[
+            keras.Variable(np.ones((2, 3)), dtype=kind, trainable=False) for kind in KINDS
+        ],
+        optimizer=SimpleNamespace(variables=[]),
+        metrics_variables=[],
+    )
+    record = run_state.Record(0, 0, 0, {}, "trained", None, {"epoch": [], "history": {}})
+    tracemalloc.start()
+    try:
+        run_state.write(tmp_path / "run", model, record)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * size
+    with SafetensorsFile(tmp_path / "run") as file:
+        assert {str(file.dtype(f"non_trainable/{i}")) for i in range(len(KINDS))} == set(KINDS)
+        assert all((file.read(f"non_trainable/{i}") == 1).all() for i in range(len(KINDS)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such rights")

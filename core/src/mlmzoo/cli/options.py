@@ -96,16 +96,21 @@ def new_directory(ctx: click.Context, parameter: click.Parameter, value: str) ->
 
     Said now, and not after an hour of training.
     """
+    if not ctx.params.get("overwrite", False):
+        _refuse_taken(os.path.expanduser(value), value, ", or pass --overwrite")
+    refuse_unwritable(value)
+    return value
+
+
+def refuse_unwritable(value: str) -> None:
+    """Refuse a place where no preset can be saved, whatever is there."""
     from mlmzoo.contract.errors import SavingError
     from mlmzoo.presets.layouts.place import check_place
 
-    if not ctx.params.get("overwrite", False):
-        _refuse_taken(os.path.expanduser(value), value, ", or pass --overwrite")
     try:
         check_place(value, overwrite=True)
     except SavingError as error:
         raise click.BadParameter(str(error)) from None
-    return value
 
 
 def _refuse_taken(path: str, value: str, otherwise: str = "") -> None:

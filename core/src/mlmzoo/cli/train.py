@@ -42,6 +42,7 @@ def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     resume = ctx.params.get("resume", False)
     Unfinished(value).check(resume)
     if resume:
+        options.refuse_unwritable(value)
         return os.path.expanduser(value)
     return options.new_directory(ctx, parameter, value)
 

@@ -50,10 +50,11 @@ class Unfinished:
 
     @contextlib.contextmanager
     def until_the_end(self) -> Iterator[None]:
-        """Remove the directory when the block ends well, and say how to go on when it does not."""
+        """Remove the directory when the block ends well, and say how to go on where that helps."""
         try:
             yield
-        except BaseException:
+        # Any other error would come again.
+        except (KeyboardInterrupt, SystemExit, OSError):
             if self.file.exists():
                 click.echo(
                     f"The run is kept in {self.directory}: the same command with --resume goes on "

@@ -20,13 +20,17 @@ import ml_dtypes
 import numpy as np
 
 from mlmzoo.contract.errors import PresetFormatError, WeightsError
+from mlmzoo.presets.tensors.safetensors import DTYPES as READ
 
 DTYPES: dict[str, tuple[np.dtype, str]] = {
     "float32": (np.dtype("<f4"), "F32"),
     "float16": (np.dtype("<f2"), "F16"),
     "bfloat16": (np.dtype(ml_dtypes.bfloat16), "BF16"),
 }
-"""Stored dtype -> numpy's dtype and safetensors' name for it."""
+"""Stored dtype of weights -> numpy's dtype and safetensors' name for it."""
+
+_ALL = {str(dtype): (dtype, label) for label, dtype in READ.items()}
+"""The same of whatever else a file may hold."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,14 @@ class Entry:
         name: Its name in the file.
         shape: Its shape in the file.
         value: Called once, when it is written.
+        dtype: What to store it as, in safetensors, if not what the rest of the file is stored as:
+            any dtype that is read.
     """
 
     name: str
     shape: tuple[int, ...]
     value: Callable[[], np.ndarray]
+    dtype: str | None = None
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -93,16 +100,16 @@ def write_safetensors(path: Path, entries: Iterable[Entry], dtype: str = "float3
     Args:
         path: The file.
         entries: Its tensors.
-        dtype: What to store them as.
+        dtype: What to store those as that do not say it themselves.
     """
     entries = list(entries)
-    label = _dtype(dtype)[1]
     # transformers asks for this entry before it reads a file.
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for entry in entries:
         begin, end = end, end + _size(entry, dtype)
         shape = list(entry.shape)
+        label = _dtype(entry, dtype)[1]
         header[entry.name] = {"dtype": label, "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
@@ -122,15 +129,17 @@ def _require_space(path: Path, size: int, tensors: int) -> None:
 
 
 def _size(entry: Entry, dtype: str) -> int:
-    return int(np.prod(entry.shape, dtype=np.int64)) * _dtype(dtype)[0].itemsize
+    return int(np.prod(entry.shape, dtype=np.int64)) * _dtype(entry, dtype)[0].itemsize
 
 
-def _dtype(dtype: str) -> tuple[np.dtype, str]:
-    if dtype not in DTYPES:
+def _dtype(entry: Entry, dtype: str) -> tuple[np.dtype, str]:
+    asked, table = (dtype, DTYPES) if entry.dtype is None else (entry.dtype, _ALL)
+    if asked not in table:
         raise PresetFormatError(
-            f"Weights were to be stored as {dtype!r}. Supported are {', '.join(map(repr, DTYPES))}."
+            f"{entry.name} was to be stored as {asked!r}. Supported are "
+            f"{', '.join(map(repr, table))}."
         )
-    return DTYPES[dtype]
+    return table[asked]
 
 
 def _cast(entry: Entry, dtype: str) -> np.ndarray:
@@ -141,7 +150,7 @@ def _cast(entry: Entry, dtype: str) -> np.ndarray:
             f"{value.shape}. The model and the request to write it do not belong together."
         )
     with np.errstate(over="ignore"):
-        cast = np.ascontiguousarray(value, dtype=_dtype(dtype)[0]).reshape(value.shape)
+        cast = np.ascontiguousarray(value, dtype=_dtype(entry, dtype)[0]).reshape(value.shape)
     if dtype == "float16" and np.isinf(cast).any() and np.isfinite(value).all():
         raise WeightsError(
             f"{entry.name} holds {np.abs(value).max():g}, beyond what float16 can store (65504). "

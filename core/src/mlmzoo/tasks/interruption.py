@@ -13,13 +13,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interruption:
     """Remembers the first SIGINT or SIGTERM within a ``with`` block, and acts on the second.
 
-    The handlers that were there come back when the block ends. Outside of the main thread, where
+    The handlers that were there come back when the block ends, and what was asked for and not done
+    is done then, if an error ends the block as well. Outside of the main thread, where
     Python takes no signals, and for signals that are ignored (``nohup``) nothing changes.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._previous: dict[int, Any] = {}
+        self._handler: Callable[[int, Any], Any] | int = signal.SIG_DFL
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
@@ -32,12 +34,14 @@ class Interruption:
                 signal.signal(number, self._remember)
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         self._give_back()
+        if self.asked and (kind is None or issubclass(kind, Exception)):
+            self.end()
 
     @property
     def asked(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal came that was not obeyed yet."""
         return self.signal is not None
 
     def end(self) -> NoReturn:
@@ -48,19 +52,20 @@ class Interruption:
             SystemExit: It was SIGTERM; the exit code is 143.
         """
         assert self.signal is not None
-        previous: Callable[[int, Any], Any] | int = self._previous[self.signal]
+        number, self.signal = self.signal, None
         self._give_back()
-        if callable(previous):
-            previous(self.signal, None)
-        if self.signal == signal.SIGINT:
+        if callable(self._handler):
+            self._handler(number, None)
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(128 + self.signal)
+        raise SystemExit(128 + number)
 
     def _remember(self, number: int, frame: Any) -> None:
         if self.asked:
             self._give_back()
             signal.raise_signal(number)
-        self.signal = number
+            return
+        self.signal, self._handler = number, self._previous.get(number, signal.SIG_DFL)
 
     def _give_back(self) -> None:
         while self._previous:

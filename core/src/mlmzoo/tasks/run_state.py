@@ -8,18 +8,20 @@ before its shape is known to be that of the variable it is for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
-from safetensors.numpy import save
 
-from mlmzoo.contract.errors import CheckpointError, PresetFormatError
+from mlmzoo.contract.errors import CheckpointError, InputError, PresetFormatError
 from mlmzoo.presets.atomic import replacing
+from mlmzoo.presets.contents import HeadState
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
+from mlmzoo.presets.writer import Entry, write_safetensors
 
 FORMAT = 1
 RECORD, RANDOM = "record", "random"
@@ -39,8 +41,9 @@ class Record:
         seed: Of masks and order.
         fingerprint: What has to be the same for the run to go on, see `TrainingRun`.
         head_state: See `mlmzoo.MaskedLM`.
+        learning_rate: What the optimizer was compiled with, if that is one of its variables.
         history: ``epoch`` and ``history`` of Keras' `History`.
-        callbacks: Class name and state of each callback that has a ``state_dict``.
+        callbacks: Class name and state of each callback that has one, see `callback_states`.
         random: NumPy's random generator, without its array.
         complete: Whether the run is over.
         format: Version of the file.
@@ -51,6 +54,7 @@ class Record:
     seed: int
     fingerprint: dict[str, Any]
     head_state: str
+    learning_rate: float | None
     history: dict[str, Any]
     callbacks: list[Any] = field(default_factory=list)
     random: list[Any] = field(default_factory=list)
@@ -61,21 +65,29 @@ class Record:
 def write(path: Path, model: Any, record: Record) -> None:
     """Write a run's state, in place of the older one or not at all.
 
-    All of it is in memory once more meanwhile.
+    One variable at a time is in memory once more meanwhile.
 
     Raises:
         OSError: The file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: np.asarray(keras.ops.convert_to_numpy(variable.value), order="C")
-        for name, variable in _variables(model, record.step).items()
-    }
-    tensors[RANDOM], _ = random_state()
     text = json.dumps(asdict(record), default=lambda value: np.asarray(value).tolist())
-    tensors[RECORD] = np.frombuffer(text.encode(), np.uint8)
+    entries = [
+        Entry(name, tuple(variable.shape), partial(_value, variable), str(variable.dtype))
+        for name, variable in _variables(model, record.step).items()
+    ]
+    entries.append(_entry(RANDOM, random_state()[0]))
+    entries.append(_entry(RECORD, np.frombuffer(text.encode(), np.uint8)))
     with replacing(path) as staging:
-        staging.write_bytes(save(tensors))
+        write_safetensors(staging, entries)
+
+
+def _entry(name: str, array: np.ndarray) -> Entry:
+    return Entry(name, array.shape, lambda: array, str(array.dtype))
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable.value))
 
 
 class StoredRun:
@@ -107,7 +119,7 @@ class StoredRun:
             self._refuse_others(file, variables)
             try:
                 np.random.set_state(("MT19937", file.read(RANDOM), *self.record.random))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise self._unsound(f"its random generator is none ({error})") from error
             for name, variable in variables.items():
                 variable.assign(file.read(name))
@@ -159,7 +171,10 @@ class StoredRun:
         }
         for name, kind in kinds.items():
             if type(record[name]) is not kind or (kind is int and record[name] < 0):
-                raise self._unsound(f"its record has {name} = {record[name]!r}")
+                raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
+        for name, sound in _FORMS.items():
+            if not sound(record[name]):
+                raise self._unsound(f"its record has {name} = {record[name]!r:.200}")
         return Record(**record)
 
     def _unsound(self, what: str) -> CheckpointError:
@@ -188,7 +203,36 @@ def _variables(model: Any, step: int) -> dict[str, Any]:
     }
 
 
+def _is_history(value: dict[str, Any]) -> bool:
+    if value.keys() != {"epoch", "history"} or not isinstance(value["history"], dict):
+        return False
+    return all(isinstance(each, list) for each in (value["epoch"], *value["history"].values()))
+
+
+def _are_states(value: list[Any]) -> bool:
+    return all(isinstance(e, list) and len(e) == 2 and isinstance(e[0], str) for e in value)
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    "head_state": get_args(HeadState).__contains__,
+    "learning_rate": lambda value: value is None or type(value) is float,
+    "history": _is_history,
+    "callbacks": _are_states,
+}
+
+
 def random_state() -> tuple[np.ndarray, list[Any]]:
-    """NumPy's random generator: its array, and what `Record.random` is."""
-    state: Any = np.random.get_state()
-    return state[1], list(state[2:])
+    """NumPy's random generator: its array, and what `Record.random` is.
+
+    Raises:
+        InputError: It is another one than NumPy begins with.
+    """
+    state: Any = np.random.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        raise InputError(
+            f"A training run was to be kept, and NumPy's global random generator is "
+            f"{state['bit_generator']}: only MT19937, the one that NumPy begins with, is kept. "
+            "Leave out np.random.set_bit_generator, and use a generator of your own instead."
+        )
+    inner = state["state"]
+    return inner["key"], [inner["pos"], state["has_gauss"], state["gauss"]]

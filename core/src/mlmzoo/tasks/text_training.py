@@ -340,7 +340,9 @@ class TextTraining(TextBatches):
         return [weight for weight in backbone.trainable_weights if id(weight) not in known]
 
     def _with_head_state(self, callbacks: Any) -> list[Any]:
-        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = callbacks.callbacks
+        given = keras.tree.flatten(callbacks)
         # First, so that a checkpoint written after the same step says so too.
         return [_MarksTrainedHead(), *(c for c in given if c is not None)]
 
@@ -353,7 +355,8 @@ class _MarksTrainedHead(keras.callbacks.Callback):
     """A completed step that trained the head makes it a trained one."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.model._head_was_trained()
+        # Not `self.model`: on JAX that brings every variable up to date, in each step.
+        self._model._head_was_trained()
 
 
 def _at_most(steps: int | None, batches: Any) -> int | None:

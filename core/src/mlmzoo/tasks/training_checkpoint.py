@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from mlmzoo.contract.errors import InputError, TrainingWarning
+from mlmzoo.data.numbers import check_count
 from mlmzoo.tasks import run_state
 from mlmzoo.tasks.run_state import Record, StoredRun
 
@@ -31,8 +32,9 @@ class TrainingCheckpoint(keras.callbacks.Callback):
     model goes back to it.
 
     Callbacks with a state of their own keep it over the interruption if they have the methods
-    ``state_dict()``, which gives plain data for JSON, and ``load_state_dict(state)``. Keras'
-    have not: the patience of an `EarlyStopping` begins anew.
+    ``state_dict()``, which gives plain data for JSON, and ``load_state_dict(state)``. Of Keras'
+    own `ModelCheckpoint`, `EarlyStopping` and `ReduceLROnPlateau` the best value and the patience
+    are kept, but not the weights of ``restore_best_weights``: a ``TrainingWarning`` says so.
 
     Args:
         path: The file. It holds weights, optimizer and metrics, up to three times the size of the
@@ -40,7 +42,8 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         every: Steps between two checkpoints.
 
     Raises:
-        InputError: ``every`` makes no sense, or, in ``fit``, the data is tokenised already.
+        InputError: ``every`` makes no sense, or, in ``fit``, ``path`` is a directory, the data is
+            tokenised already, or NumPy's global generator is not the one that NumPy begins with.
         CheckpointError: In ``fit``, the file is damaged or belongs to another run.
         OSError: In ``fit``, the first checkpoint cannot be written. Later ones that cannot are
             warned of, the last one stays, and training goes on.
@@ -54,10 +57,8 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
     def __init__(self, path: str | os.PathLike[str], every: int = EVERY) -> None:
         super().__init__()
-        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-            raise InputError(f"TrainingCheckpoint(every={every!r}) was asked for; give at least 1.")
         self.path = Path(path).expanduser()
-        self.every = every
+        self.every = check_count("every", every)
         self.in_fit = False
         """Whether it is in the hands of a ``fit`` that knows what to do with it."""
         self._finished = False
@@ -75,8 +76,15 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
         Raises:
             CheckpointError: It is not a sound checkpoint.
-            InputError: This very object has seen a run to its end.
+            InputError: This very object has seen a run to its end, the path is a directory, or
+                NumPy's random generator is one that is not kept.
         """
+        if self.path.is_dir():
+            raise InputError(
+                f"TrainingCheckpoint({str(self.path)!r}) was given to fit, which is a directory. "
+                "Name a file, for instance one in it."
+            )
+        run_state.random_state()
         if self._finished:
             raise InputError(
                 f"fit was called again with a TrainingCheckpoint whose run is over ({self.path}). "

@@ -18,6 +18,7 @@ from mlmzoo.contract.errors import (
     TrainingWarning,
 )
 from mlmzoo.data.pipeline import MaskedBatches
+from mlmzoo.tasks import callback_states
 from mlmzoo.tasks.interruption import Interruption
 from mlmzoo.tasks.run_state import Record, StoredRun, random_state
 from mlmzoo.tasks.training_checkpoint import TrainingCheckpoint
@@ -81,6 +82,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         self._begun = self._goes_on = self._complete = False
         self._weights: list[np.ndarray] = []
         self._fingerprint: dict[str, Any] = {}
+        self._rate: float | None = None
         if checkpoint is not None:
             together = model.steps_per_execution
             if steps % together:
@@ -90,19 +92,20 @@ class TrainingRun(keras.callbacks.CallbackList):
                     "it as steps_per_epoch."
                 )
             self._fingerprint = _fingerprint(model, batches, epochs)
-            checkpoint.in_fit = True
+            self._rate = _learning_rate(model)
         if stored is not None:
             self._refuse_other_run(stored)
 
     def __enter__(self) -> TrainingRun:
         if self._checkpoint is not None:
+            self._checkpoint.in_fit = True
             self._interruption.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._interruption.__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None = None, *error: Any) -> None:
         if self._checkpoint is not None:
             self._checkpoint.in_fit = False
+        self._interruption.__exit__(kind, *error)
 
     def stretches(self) -> Iterator[dict[str, int]]:
         """What to call Keras' `fit` with, once or twice."""
@@ -216,8 +219,9 @@ class TrainingRun(keras.callbacks.CallbackList):
             seed=self._batches.seed,
             fingerprint=self._fingerprint,
             head_state=model.head_state,
+            learning_rate=self._rate,
             history={"epoch": history.epoch, "history": history.history},
-            callbacks=[[_name(each), each.state_dict()] for each in self._stateful()],
+            callbacks=[[_name(each), callback_states.state_of(each)] for each in self._stateful()],
             random=random_state()[1],
             complete=complete,
         )
@@ -229,10 +233,23 @@ class TrainingRun(keras.callbacks.CallbackList):
         model, record = self.model, stored.record
         _build(model, self._batches, metrics=record.step > 0)
         stored.restore(model)
+        if self._rate in (record.learning_rate, _learning_rate(model)):
+            self._rate = record.learning_rate
+        else:  # it is a variable, too, and the older one was restored
+            model.optimizer.learning_rate = self._rate
         history = self._history_callback()
         history.epoch, history.history = record.history["epoch"], record.history["history"]
         for callback, (_, state) in zip(self._stateful(), record.callbacks, strict=True):
-            callback.load_state_dict(state)
+            callback_states.load(callback, state)
+            if callback_states.lost_weights(callback) and not record.complete:
+                warnings.warn(
+                    f"The run in {stored.path} goes on with EarlyStopping(restore_best_weights="
+                    "True), whose best weights so far are not kept. Unless a later epoch is better "
+                    "than those before, it restores the weights of another epoch than the best. A "
+                    "ModelCheckpoint(save_best_only=True) beside it has the best in its file.",
+                    TrainingWarning,
+                    stacklevel=2,
+                )
         self._complete = record.complete
 
     def _refuse_other_run(self, stored: StoredRun) -> None:
@@ -242,6 +259,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         here = json.loads(json.dumps(here))
         differ = [name for name in here if here[name] != there.get(name)]
         if not differ:
+            self._refuse_damage(stored)
             return
         shown = [
             f"{name} ({there.get(name)!r} there, {here[name]!r} here)"
@@ -252,6 +270,24 @@ class TrainingRun(keras.callbacks.CallbackList):
         raise CheckpointError(
             f"The run in {stored.path} was to go on, and this is another one: it differs in "
             f"{', '.join(shown)}. Give what that run was given, or name another file for a new run."
+        )
+
+    def _refuse_damage(self, stored: StoredRun) -> None:
+        record = stored.record
+        for callback, (name, state) in zip(self._stateful(), record.callbacks, strict=True):
+            if not callback_states.is_state_for(callback, state):
+                raise CheckpointError(
+                    f"{stored.path} says that {name} was left in the state {state!r:.200}, which "
+                    "it cannot have. The file is damaged: remove it to begin anew."
+                )
+        place, end = (record.epoch, record.step), (self._epochs, 0)
+        if record.step < self._steps and (place == end if record.complete else place <= end):
+            return
+        raise CheckpointError(
+            f"{stored.path} says that its run is {'over' if record.complete else 'to go on'} in "
+            f"epoch {record.epoch} after {record.step} steps, counted from 0, and a run of "
+            f"{self._epochs} epochs with {self._steps} steps has no such place. The file is "
+            "damaged: remove it to begin anew."
         )
 
     def _stop_at_non_finite(self, what: str, first: int, last: int) -> None:
@@ -287,7 +323,7 @@ class TrainingRun(keras.callbacks.CallbackList):
         )
 
     def _stateful(self) -> list[Any]:
-        return [each for each in self.callbacks if hasattr(each, "load_state_dict")]
+        return [each for each in self.callbacks if callback_states.is_stateful(each)]
 
     def _history_callback(self) -> Any:
         return next(e for e in self.callbacks if isinstance(e, keras.callbacks.History))
@@ -305,6 +341,12 @@ def _fingerprint(model: Any, batches: MaskedBatches, epochs: int) -> dict[str, A
         "epochs": epochs,
         **batches.fingerprint(),
     }
+
+
+def _learning_rate(model: Any) -> float | None:
+    """The rate, where it is a variable of the optimizer: not that of a schedule."""
+    rate = getattr(model.optimizer, "learning_rate", None)
+    return float(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
 def _build(model: Any, batches: MaskedBatches, metrics: bool) -> None:
