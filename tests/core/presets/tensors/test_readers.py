@@ -210,7 +210,9 @@ def test_an_hdf5_file_that_is_being_written_is_not_called_damaged(tmp_path):
     path = tmp_path / "model.h5"
     write = "import h5py, sys; file = h5py.File(sys.argv[1], 'w'); print(); sys.stdin.read()"
     with subprocess.Popen(
-        [sys.executable, "-c", write, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-u", "-c", write, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as writer:
         assert writer.stdout.readline()
         with pytest.raises(OSError, match="no other program writes to it"):
