@@ -6,6 +6,7 @@ import atexit
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ import numpy as np
 import pytest
 
 TOY = str(Path(__file__).parent / "toy")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # So it is for what a shell runs in the background; tests are about what it does elsewhere.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Here and not in a fixture: the registry must not be made before.
 if TOY not in sys.path:

@@ -30,6 +30,7 @@ PUBLIC = {
     "list_presets",
     "load_model",
     "models",
+    "pseudo_perplexity",
     "refresh_plugins",
 }
 CLASSES = {"Backbone", "MaskedLM", "MaskedLMPreprocessor", "Preprocessor", "Task", "Tokenizer"}

@@ -111,7 +111,8 @@ def test_demo_text_is_one_text_a_line():
 
 def test_other_answers_after_loading_are_an_error():
     def answers(probability):
-        return [FilledText("x", (MaskAnswer(1, (Candidate("a", "a", 3, probability),)),))]
+        candidates = (Candidate("a", "a", 3, probability),)
+        return [FilledText("x", (MaskAnswer(1, candidates, (0, 1)),))]
 
     demo.check_same(answers(0.5), answers(0.50001))
     with pytest.raises(PresetFormatError, match="saved preset"):

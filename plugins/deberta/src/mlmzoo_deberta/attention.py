@@ -62,7 +62,7 @@ class DisentangledAttention(keras.layers.Layer):
         projections = self._project(hidden, self.position_dropout(positions, training=training))
         visible = visible_tokens(padding_mask)
         if attend is None or torch.compiler.is_compiling():
-            context = self._attend(*projections, vector_of, visible, training=training)
+            context = self._attend(*projections, vector_of, visible, training)
         else:
             context = self._attend_by_text(*projections, vector_of, visible, training)
         context = ops.reshape(context, (-1, ops.shape(hidden)[1], self.num_heads * self.head_dim))
@@ -115,10 +115,14 @@ class DisentangledAttention(keras.layers.Layer):
         query: Any,
         key: Any,
         value: Any,
-        *others: Any,
-        training: bool | None = None,
+        position_query: Any,
+        position_key: Any,
+        vector_of: Any,
+        visible: Any,
+        training: bool | None,
     ) -> Any:
-        weights = ops.softmax(self._scores(query, key, *others), axis=-1)
+        scores = self._scores(query, key, position_query, position_key, vector_of, visible)
+        weights = ops.softmax(scores, axis=-1)
         return ops.einsum("bhqk,bkhd->bqhd", self.dropout(weights, training=training), value)
 
     def _attend_by_text(self, *arguments: Any) -> Any:
