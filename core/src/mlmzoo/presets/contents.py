@@ -101,7 +101,15 @@ class Contents:
         return tensors
 
     def _opened(self, part: str) -> Tensors | None:
-        tensors = self.opener(part)
+        try:
+            tensors = self.opener(part)
+        except PresetMissingError:
+            raise
+        except FileNotFoundError as error:
+            raise PresetMissingError(
+                f"A file of {self.files.handle} was there a moment ago and is gone "
+                f"({error.filename}): another program replaced the preset. Load it again."
+            ) from error
         if tensors is not None and isinstance(self.files, PinnedFiles):
             try:
                 self.files.require_same()  # not replaced between its name and its opening either

@@ -72,8 +72,14 @@ def read_json(files: Files, name: str) -> dict[str, Any] | None:
     path = files.path(name)
     if path is None:
         return None
-    with open(path, "rb") as file:
-        text = file.read(JSON_BYTES + 1)
+    try:
+        with open(path, "rb") as file:
+            text = file.read(JSON_BYTES + 1)
+    except FileNotFoundError as error:
+        raise PresetMissingError(
+            f"{name} of {files.handle} was there a moment ago and is gone: another program "
+            "replaced the preset. Load it again."
+        ) from error
     if len(text) > JSON_BYTES:
         raise PresetFormatError(
             f"{name} of {files.handle} has {path.stat().st_size} bytes; a config has at most "
