@@ -118,7 +118,7 @@ class MaskFilling:
         Example:
             >>> from mlmzoo import MaskedLM
             >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
-            >>> completed = masked_lm.complete("And the [MASK] [MASK] unto Moses.", beam=3)
+            >>> completed = masked_lm.complete("And the [MASK] spake [MASK] Moses.", beam=3)
             >>> completed.completions[0].text
             'And the lord spake unto Moses.'
         """
