@@ -174,12 +174,12 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         refuse_mismatch(self.backbone, self.preprocessor)
 
     def _refuse_to_answer(self, what: str, batch_size: int) -> None:
-        self._need_preprocessor(what, batch_size)
         if self.head_state == "random":
             raise RandomHeadError(
                 f"{what} was asked of a masked-LM head that was never trained: its answers would "
                 "be noise. Load a preset that has a trained head, or train this one with fit()."
             )
+        self._need_preprocessor(what, batch_size)
 
     def export(
         self,
