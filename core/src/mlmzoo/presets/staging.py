@@ -63,7 +63,7 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
             for path in new.rglob("*"):
                 if path.is_file():
                     flush(path)
-            with _one_at_a_time(target.parent):
+            with one_at_a_time(target.parent):
                 if target.is_dir():
                     _keep(target, new, stale)
                 for directory, _, _ in os.walk(new):
@@ -122,7 +122,7 @@ def _locked_staging(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(directory: Path) -> Iterator[None]:
+def one_at_a_time(directory: Path) -> Iterator[None]:
     """Hold off other processes that put something into `directory`, where the system can."""
     try:
         import fcntl

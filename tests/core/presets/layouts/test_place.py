@@ -2,12 +2,14 @@
 
 import json
 import os
+import threading
 
 import pytest
 
 from mlmzoo.contract.errors import SavingError
 from mlmzoo.presets import layouts
 from mlmzoo.presets.layouts.place import check_place, holds_preset
+from mlmzoo.presets.staging import one_at_a_time
 
 LAYOUTS = pytest.mark.parametrize("layout", ["keras", "transformers"])
 pytestmark = pytest.mark.filterwarnings("ignore::mlmzoo.contract.errors.PresetWarning")
@@ -229,3 +231,15 @@ def test_nothing_goes_from_a_directory_without_a_preset(toy):
     layouts.write(toy.directory, toy.request(), overwrite=True)
     for name in ("pytorch_model.bin", "model_00000.weights.h5"):
         assert (toy.directory / name).read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="directories have no locks there")
+def test_a_place_is_not_looked_at_while_another_process_replaces_it(tmp_path):
+    (tmp_path / "preset").mkdir()
+    looks = threading.Thread(target=check_place, args=[tmp_path / "preset"])
+    with one_at_a_time(tmp_path):
+        looks.start()
+        looks.join(0.2)
+        assert looks.is_alive()
+    looks.join(10)
+    assert not looks.is_alive()

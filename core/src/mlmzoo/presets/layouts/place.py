@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlmzoo.contract.errors import SavingError
 from mlmzoo.presets.contents import WriteRequest
+from mlmzoo.presets.staging import one_at_a_time
 
 _N = "[0-9]" * 5
 
@@ -91,16 +92,8 @@ def check_place(
                 f"{asked}, which is a file. Name a directory, or replace it with overwrite=True."
             )
     elif os.path.isdir(target) and not overwrite:
-        found = _parts_in(target)
-        names = sorted(os.listdir(target))
-        if found:
-            names = sorted(
-                path.relative_to(target).as_posix()
-                for part in _parts_of(request)
-                if part not in found
-                for pattern in part
-                for path in target.glob(pattern)
-            )
+        with one_at_a_time(target.parent):  # or it might be gone, for a moment, at any look
+            found, names = _in_the_way(target, request)
         if names:
             raise SavingError(
                 f"{asked}, which holds {', '.join(names[:3])}{' and more' if names[3:] else ''}, "
@@ -109,6 +102,24 @@ def check_place(
                 "files named like those of the preset."
             )
     return target
+
+
+def _in_the_way(
+    target: Path, request: WriteRequest | None
+) -> tuple[set[tuple[str, ...]], list[str]]:
+    """The parts of a preset that a directory holds, and names there that belong to none."""
+    if not target.is_dir():
+        return set(), []
+    found = _parts_in(target)
+    if not found:
+        return found, sorted(os.listdir(target))
+    return found, sorted(
+        path.relative_to(target).as_posix()
+        for part in _parts_of(request)
+        if part not in found
+        for pattern in part
+        for path in target.glob(pattern)
+    )
 
 
 def holds_preset(directory: Path) -> bool:
