@@ -16,6 +16,7 @@ from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
 from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.tensors import Tensors
+from mlmzoo.presets.vanishing import still_there
 
 HeadState = Literal["trained", "unknown", "random"]
 
@@ -101,15 +102,8 @@ class Contents:
         return tensors
 
     def _opened(self, part: str) -> Tensors | None:
-        try:
+        with still_there(self.files.handle):
             tensors = self.opener(part)
-        except PresetMissingError:
-            raise
-        except FileNotFoundError as error:
-            raise PresetMissingError(
-                f"A file of {self.files.handle} was there a moment ago and is gone "
-                f"({error.filename}): another program replaced the preset. Load it again."
-            ) from error
         if tensors is not None and isinstance(self.files, PinnedFiles):
             try:
                 self.files.require_same()  # not replaced between its name and its opening either

@@ -11,6 +11,7 @@ from typing import Any
 
 from mlmzoo.contract.errors import PresetFormatError, PresetMissingError
 from mlmzoo.contract.protocols import Files
+from mlmzoo.presets.vanishing import still_there
 
 JSON_BYTES = 2 * 2**20
 """Largest config or index read here; those of real presets have a few kilobytes. As Python objects
@@ -72,14 +73,8 @@ def read_json(files: Files, name: str) -> dict[str, Any] | None:
     path = files.path(name)
     if path is None:
         return None
-    try:
-        with open(path, "rb") as file:
-            text = file.read(JSON_BYTES + 1)
-    except FileNotFoundError as error:
-        raise PresetMissingError(
-            f"{name} of {files.handle} was there a moment ago and is gone: another program "
-            "replaced the preset. Load it again."
-        ) from error
+    with still_there(files.handle), open(path, "rb") as file:
+        text = file.read(JSON_BYTES + 1)
     if len(text) > JSON_BYTES:
         raise PresetFormatError(
             f"{name} of {files.handle} has {path.stat().st_size} bytes; a config has at most "
