@@ -28,7 +28,7 @@ from mlmzoo.cli.texts import given_or_read
     metavar="FEWEST MOST",
     help="Tokens that each mask becomes.  [default: 1 1]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.batch_size
 @options.as_json
 @options.backend
 @options.debug

@@ -8,18 +8,12 @@ from typing import Any
 import click
 
 from mlmzoo.cli import options
-from mlmzoo.cli.many_files import ManyFiles
+from mlmzoo.cli.many_files import ManyFiles, data_option
 
 
 @click.command("evaluate", cls=ManyFiles)
 @click.argument("preset")
-@click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    metavar="FILE...",
-    help="Text files or globs, one text a line; .gz too. Takes all up to the next option.",
-)
+@data_option
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
@@ -27,13 +21,7 @@ from mlmzoo.cli.many_files import ManyFiles
     show_default=True,
     help="Most texts whose pseudo-perplexity is computed.",
 )
-@click.option(
-    "--method",
-    type=click.Choice(["pll", "pll_word_l2r", "one_pass"]),
-    default="pll",
-    show_default=True,
-    help="Of pseudo-perplexity, see `mlmzoo score`.",
-)
+@options.method
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -41,7 +29,7 @@ from mlmzoo.cli.many_files import ManyFiles
     show_default=True,
     help="Of the masks, the sample and the intervals.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.batch_size
 @options.as_json
 @options.backend
 @options.debug

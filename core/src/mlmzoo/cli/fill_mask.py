@@ -21,7 +21,7 @@ from mlmzoo.cli.texts import given_or_read
     metavar="PHRASE",
     help="A word or phrase to rank instead; can be given several times.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.batch_size
 @options.as_json
 @options.backend
 @options.debug

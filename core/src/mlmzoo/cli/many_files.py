@@ -29,3 +29,12 @@ class ManyFiles(click.Command):
         if "--data" in args and "--data" not in spread:
             spread.append("--data")  # click says that it takes an argument
         return spread
+
+
+data_option = click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Text files or globs, one text a line; .gz too. Takes all up to the next option.",
+)

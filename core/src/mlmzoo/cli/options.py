@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mlmzoo.contract.errors import BackendError
+from mlmzoo.inference.scoring import METHODS
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -78,6 +79,17 @@ debug = _option(
     is_eager=True,
     callback=_set_debug,
     help="Show tracebacks and the warnings of libraries.",
+)
+
+batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+
+method = click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="pll",
+    show_default=True,
+    help="How texts are scored: each token masked in turn; and the rest of its word; or, "
+    "approximately, none.",
 )
 
 as_json = _option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")

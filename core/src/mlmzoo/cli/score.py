@@ -11,15 +11,9 @@ from mlmzoo.cli.texts import given_or_read
 @click.command("score")
 @click.argument("preset")
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
-@click.option(
-    "--method",
-    type=click.Choice(["pll", "pll_word_l2r", "one_pass"]),
-    default="pll",
-    show_default=True,
-    help="Each token masked in turn; and the rest of its word; or, approximately, none.",
-)
+@options.method
 @click.option("--tokens", is_flag=True, help="Show every token, too.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.batch_size
 @options.as_json
 @options.backend
 @options.debug

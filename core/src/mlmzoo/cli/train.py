@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mlmzoo.cli import options
-from mlmzoo.cli.many_files import ManyFiles
+from mlmzoo.cli.many_files import ManyFiles, data_option
 from mlmzoo.cli.unfinished import Unfinished
 from mlmzoo.tasks.recipe import BATCHINGS, DECAYS
 
@@ -50,13 +50,7 @@ def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 @click.command("train", cls=ManyFiles)
 @click.argument("preset", required=False)
 @click.option("--from-scratch", "recipe", metavar="CONFIG", help="TOML recipe of a new model.")
-@click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    metavar="FILE...",
-    help="Text files or globs, one text a line; .gz too. Takes all up to the next option.",
-)
+@data_option
 @click.option("--out", required=True, metavar="DIR", callback=_out, help="A new directory.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Times round the data.  [default: 3]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Texts a batch.  [default: 32]")
