@@ -240,24 +240,32 @@ def _fill_mask(
     name: str, parts: tuple[Part, ...], directory: Path, sizes: Sizes, whole: bool, smoke: bool
 ) -> Experiment:
     texts = work.texts_with_a_mask(sizes.masked_texts)
-    given = {
-        "checkpoint": str(directory / ("short" if smoke else "filled")),
-        "texts": work.write_lines(directory / "fill-mask" / "texts.json", texts),
-        "batch": sizes.batch,
-    }
-    return Experiment(name, parts, "fill_mask", lambda part: given, lambda part: len(texts))
+    return _asked(name, parts, directory, sizes, smoke, "fill_mask", texts)
 
 
 def _score(
     name: str, parts: tuple[Part, ...], directory: Path, sizes: Sizes, whole: bool, smoke: bool
 ) -> Experiment:
     texts = work.texts_to_score(sizes.scored_texts)
+    return _asked(name, parts, directory, sizes, smoke, "score", texts)
+
+
+def _asked(
+    name: str,
+    parts: tuple[Part, ...],
+    directory: Path,
+    sizes: Sizes,
+    smoke: bool,
+    job: str,
+    texts: list[str],
+) -> Experiment:
+    """Something that a trained model is asked about each text."""
     given = {
         "checkpoint": str(directory / ("short" if smoke else "filled")),
-        "texts": work.write_lines(directory / "score" / "texts.json", texts),
+        "texts": work.write_lines(directory / name / "texts.json", texts),
         "batch": sizes.batch,
     }
-    return Experiment(name, parts, "score", lambda part: given, lambda part: len(texts))
+    return Experiment(name, parts, job, lambda part: given, lambda part: len(texts))
 
 
 def _quality(

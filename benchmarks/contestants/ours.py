@@ -81,32 +81,29 @@ def load_backbone(turns: Turns, options: dict[str, Any]) -> None:
 
 def fill_mask(turns: Turns, options: dict[str, Any]) -> None:
     """Candidates for one mask a text."""
-    task = _task(options["checkpoint"])
-    texts = work.read_lines(options["texts"])
-    start = time.perf_counter()
-    task.fill_mask(texts, batch_size=options["batch"])  # meets every shape once
-    turns.ready(warm_up=time.perf_counter() - start)
-    while turns.wait() is not None:
-        start = time.perf_counter()
-        answers = task.fill_mask(texts, batch_size=options["batch"])
-        seconds = time.perf_counter() - start
-        assert all(len(answer.masks[0].candidates) == 5 for answer in answers)
-        turns.report(seconds=seconds)
+    answers = _asked(turns, options, "fill_mask")
+    assert all(len(answer.masks[0].candidates) == 5 for answer in answers)
 
 
 def score(turns: Turns, options: dict[str, Any]) -> None:
     """Pseudo-log-likelihood of every text."""
-    task = _task(options["checkpoint"])
+    assert all(score.tokens for score in _asked(turns, options, "score"))
+
+
+def _asked(turns: Turns, options: dict[str, Any], question: str) -> list[Any]:
+    """The answers to a question about each text, the last time that it was asked."""
+    ask = getattr(_task(options["checkpoint"]), question)
     texts = work.read_lines(options["texts"])
     start = time.perf_counter()
-    task.score(texts, batch_size=options["batch"])  # meets every shape once
+    answers = ask(texts, batch_size=options["batch"])  # meets every shape once
     turns.ready(warm_up=time.perf_counter() - start)
     while turns.wait() is not None:
         start = time.perf_counter()
-        scores = task.score(texts, batch_size=options["batch"])
+        answers = ask(texts, batch_size=options["batch"])
         seconds = time.perf_counter() - start
-        assert len(scores) == len(texts) and all(score.tokens for score in scores)
+        assert len(answers) == len(texts)
         turns.report(seconds=seconds)
+    return answers
 
 
 def quality(turns: Turns, options: dict[str, Any]) -> None:
