@@ -1,4 +1,4 @@
-"""One text, many, or a stream of them: an answer, a list, or a stream of answers."""
+"""What all questions about raw text share: what is refused, and the form of the answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from mlmzoo.contract.errors import InputError
+from mlmzoo.contract.errors import InputError, RandomHeadError
 from mlmzoo.data.inputs import Texts, TextStream, open_texts
+from mlmzoo.data.numbers import check_count
 from mlmzoo.data.strings import plain
+from mlmzoo.tasks.matching import refuse_mismatch
 
 Text = str | tuple[str, str]
+
+
+class Answering:
+    """Mixin: a task that is asked about raw text, through its preprocessor."""
+
+    backbone: Any
+    preprocessor: Any
+    head_state: str
+
+    def _need_preprocessor(self, what: str, batch_size: int = 1) -> None:
+        if self.preprocessor is None:
+            raise InputError(
+                f"{what} was asked of a model whose preprocessor is None. Set "
+                "`model.preprocessor`, or use predict() with tokenised input."
+            )
+        check_count("batch_size", batch_size)
+        refuse_mismatch(self.backbone, self.preprocessor)
+
+    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
+        if self.head_state == "random":
+            raise RandomHeadError(
+                f"{what} was asked of a masked-LM head that was never trained: its answers would "
+                "be noise. Load a preset that has a trained head, or train this one with fit()."
+            )
+        self._need_preprocessor(what, batch_size)
 
 
 def answer_texts(texts: Any, answer: Callable[[Texts], Any]) -> Any:

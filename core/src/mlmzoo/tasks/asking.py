@@ -9,7 +9,7 @@ import numpy as np
 
 from mlmzoo.data.batching import by_length, by_order, ladder
 from mlmzoo.data.frames import frame
-from mlmzoo.data.in_turn import masked_in_turn
+from mlmzoo.data.in_turn import as_they_stand, masked_in_turn
 from mlmzoo.data.masking import Masks
 from mlmzoo.data.rows import TokenRows, offsets_of, places
 from mlmzoo.tasks.compiling import compiles_every_shape
@@ -33,6 +33,12 @@ class AtMasks(NamedTuple):
     counts: np.ndarray
     positions: np.ndarray
     logits: np.ndarray
+
+    def by_row(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Number, positions and logits of each row."""
+        ends = np.cumsum(self.counts)[:-1]
+        parts = np.split(self.positions, ends), np.split(self.logits, ends)
+        return zip(self.rows.tolist(), *parts, strict=True)
 
 
 def logits_at_masks(task: Any, rows: TokenRows, batch_size: int) -> Iterator[AtMasks]:
@@ -117,8 +123,7 @@ def unmasked_batches(
     Yields:
         int ``(n,)``: which rows these are; and the inputs, of which the first n rows are filled.
     """
-    none = np.zeros(0, np.int32)
-    masks = Masks(none, none, none, np.zeros(len(rows) + 1, np.int64))
+    masks = as_they_stand(rows, np.zeros(len(rows.ids), bool))
     names = task.backbone.input
     for asked in _framed(task, rows, masks, batch_size):
         yield asked.rows, {name: asked.inputs[name] for name in names}
@@ -174,11 +179,7 @@ def _framed(task: Any, rows: TokenRows, masks: Masks, batch_size: int) -> Iterat
 
 def mask_tokens(rows: TokenRows, mask_id: int) -> Masks:
     """The mask tokens that stand in the rows, as masks to be answered."""
-    found = rows.ids == mask_id
-    positions = np.flatnonzero(found)
-    before = offsets_of(found)
-    ids = rows.ids[positions]
-    return Masks(positions, ids, ids, before[rows.offsets])
+    return as_they_stand(rows, rows.ids == mask_id)
 
 
 def _power_of_two(n: int) -> int:

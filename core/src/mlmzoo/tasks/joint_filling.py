@@ -148,8 +148,7 @@ def _step(task: Any, searches: Sequence[_Search], batch_size: int) -> None:
     )
     noted: list[Any] = [None] * len(asked)
     for answered in logits_at_masks(task, rows, batch_size):
-        parts = np.split(answered.logits, np.cumsum(answered.counts)[:-1])
-        for row, logits in zip(answered.rows, parts, strict=True):
+        for row, _, logits in answered.by_row():
             search, hypothesis = asked[row]
             noted[row] = search.beam.extensions(hypothesis, logits, excluded)
     found: dict[int, list[Hypothesis]] = {}

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mlmzoo.tasks.derived import derived
+
 
 class LabelModel(keras.Model):
     """How a masked LM does on given tokens.
@@ -39,11 +41,6 @@ class LabelModel(keras.Model):
 
 
 def label_model(task: Any) -> LabelModel:
-    """The `LabelModel` of a task, made once: compiled functions are kept with it."""
-    made = task.__dict__.get("_label_model")
-    how = (task.backbone, task.run_eagerly, task.jit_compile)
-    if made is None or made[0] != how:
-        made = how, LabelModel(task)
-        # Past Keras' attribute tracking: a model is not a layer of a layer of its own.
-        object.__setattr__(task, "_label_model", made)
-    return made[1]
+    """The `LabelModel` of a task, made once."""
+    of = (task.backbone, task.run_eagerly, task.jit_compile)
+    return derived(task, "_label_model", of, lambda: LabelModel(task))

@@ -13,17 +13,15 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import Texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.attention_map import AttentionMap
-from mlmzoo.tasks.answering import answer_texts
+from mlmzoo.tasks.answering import Answering, answer_texts
 from mlmzoo.tasks.asking import unmasked_batches
+from mlmzoo.tasks.derived import derived
 
 POOLINGS = ("mean", "cls", "max")
 
 
-class LookingInside:
+class LookingInside(Answering):
     """Mixin: what the backbone says of raw text, through the task's preprocessor."""
-
-    backbone: Any
-    preprocessor: Any
 
     def embed(
         self,
@@ -153,18 +151,11 @@ class LookingInside:
 
     def _up_to(self, outputs: Any) -> keras.Model:
         """The backbone as far as some of its tensors, made once for each."""
+        made: dict[Any, keras.Model] = derived(self, "_partial_models", (self.backbone,), dict)
         names = tuple(map(id, outputs)) if isinstance(outputs, list) else id(outputs)
-        made: Any = self.__dict__.get("_partial_models")
-        if made is None or made[0] is not self.backbone:
-            made = (self.backbone, {})
-            # Past Keras' attribute tracking: they are no layers of this one.
-            object.__setattr__(self, "_partial_models", made)
-        if names not in made[1]:
-            made[1][names] = keras.Model(self.backbone.input, outputs)
-        return made[1][names]
-
-    def _need_preprocessor(self, what: str, batch_size: int = 1) -> None:
-        raise NotImplementedError
+        if names not in made:
+            made[names] = keras.Model(self.backbone.input, outputs)
+        return made[names]
 
 
 def _made_by(state: Any) -> tuple[Any, list[Any]]:

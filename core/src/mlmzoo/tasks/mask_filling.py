@@ -15,7 +15,7 @@ from mlmzoo.data.inputs import Texts
 from mlmzoo.data.numbers import check_count
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.filling import FilledText, MaskAnswer, Phrase, best_candidates
-from mlmzoo.tasks.answering import Text, answer_texts, given, shorten
+from mlmzoo.tasks.answering import Answering, Text, answer_texts, given, shorten
 from mlmzoo.tasks.asking import log_probabilities_in_turn, logits_at_masks, mask_tokens
 from mlmzoo.tasks.joint_filling import complete_rows
 
@@ -23,10 +23,8 @@ Place = tuple[int, tuple[int, int]]
 """Segment (0 or 1) and span of characters of a mask token in a text."""
 
 
-class MaskFilling:
+class MaskFilling(Answering):
     """Mixin: answers at the mask tokens in raw text, through the task's preprocessor."""
-
-    preprocessor: Any
 
     def fill_mask(
         self,
@@ -168,13 +166,12 @@ class MaskFilling:
         to_text = cache(lambda id: tokenizer.detokenize([id]))  # most come up again and again
         answers: list[Any] = [None] * len(rows)
         for asked in logits_at_masks(self, rows, batch_size):
-            best = best_candidates(asked.logits, top_k, tokenizer.id_to_token, to_text)
-            each = zip(asked.positions.tolist(), best, strict=True)
-            for row, count in zip(asked.rows, asked.counts, strict=True):
+            best = iter(best_candidates(asked.logits, top_k, tokenizer.id_to_token, to_text))
+            for row, positions, _ in asked.by_row():
                 answers[row] = tuple(
-                    MaskAnswer(position, candidates, span, segment)
-                    for (position, candidates), (segment, span) in zip(
-                        islice(each, count), places[row], strict=True
+                    MaskAnswer(position, next(best), span, segment)
+                    for position, (segment, span) in zip(
+                        positions.tolist(), places[row], strict=True
                     )
                 )
         return answers
@@ -260,9 +257,6 @@ class MaskFilling:
             ids = tuple(rows.ids[span][chosen[span]].tolist())
             spelled_as = tuple(map(tokenizer.id_to_token, ids))
             yield Phrase(candidate, spelled_as, ids, float(sums[number]))
-
-    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
-        raise NotImplementedError
 
 
 def _checked(candidates: Sequence[str]) -> list[str]:

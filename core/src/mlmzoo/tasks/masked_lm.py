@@ -8,15 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlmzoo.contract.errors import InputError, RandomHeadError
-from mlmzoo.data.numbers import check_count
 from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.exporting import export_task
 from mlmzoo.tasks.fused_adam import fuse
 from mlmzoo.tasks.looking_inside import LookingInside
 from mlmzoo.tasks.mask_filling import MaskFilling
-from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
 from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
@@ -164,23 +161,6 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
             self._loss_tracker.weigh(weights)
         return super().compute_metrics(x, y, y_pred, weights)
 
-    def _need_preprocessor(self, what: str, batch_size: int = 1) -> None:
-        if self.preprocessor is None:
-            raise InputError(
-                f"{what} was asked of a model whose preprocessor is None. Set "
-                "`model.preprocessor`, or use predict() with tokenised input."
-            )
-        check_count("batch_size", batch_size)
-        refuse_mismatch(self.backbone, self.preprocessor)
-
-    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
-        if self.head_state == "random":
-            raise RandomHeadError(
-                f"{what} was asked of a masked-LM head that was never trained: its answers would "
-                "be noise. Load a preset that has a trained head, or train this one with fit()."
-            )
-        self._need_preprocessor(what, batch_size)
-
     def export(
         self,
         filepath: str | os.PathLike[str],
@@ -202,7 +182,7 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         Raises:
             InputError: The backend is not TensorFlow, the model computes in another type than
                 float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``); or
-                ONNX cannot express the model (FNet's Fourier transform).
+                ONNX has no operation for a part of the model.
             SavingError: The directory holds something else, or could not be written.
         """
         export_task(self, filepath, format, overwrite)

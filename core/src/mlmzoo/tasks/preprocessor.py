@@ -13,13 +13,13 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError, PresetWarning
 from mlmzoo.data.frames import frame
+from mlmzoo.data.in_turn import as_they_stand
 from mlmzoo.data.inputs import Texts, Tokenised, read_texts
 from mlmzoo.data.masking import (
     LONGEST_SPAN,
     LONGEST_WORD,
     SPAN_END_RATE,
     MaskingRule,
-    Masks,
     draw,
 )
 from mlmzoo.data.numbers import check_count, check_seed
@@ -178,10 +178,9 @@ class Preprocessor(Presettable):
             InputError: `texts` is of another form.
         """
         rows = self.rows(_read(_as_batch(texts)))
-        none = np.zeros(0, np.int32)
         inputs, _, _ = frame(
             rows,
-            Masks(none, none, none, np.zeros(len(rows) + 1, np.int64)),
+            as_they_stand(rows, np.zeros(len(rows.ids), bool)),
             self.sequence_length if self.batching == "fixed" else int(rows.lengths.max()),
             slots=0,
             pad_id=self.tokenizer.pad_token_id,

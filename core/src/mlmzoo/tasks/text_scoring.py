@@ -11,14 +11,12 @@ from mlmzoo.data.in_turn import as_they_stand
 from mlmzoo.data.inputs import Texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.scoring import Preference, TextScore, TokenScore, check_method
-from mlmzoo.tasks.answering import answer_texts, given, shorten
+from mlmzoo.tasks.answering import Answering, answer_texts, given, shorten
 from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 
 
-class TextScoring:
+class TextScoring(Answering):
     """Mixin: pseudo-log-likelihoods of raw text, through the task's preprocessor."""
-
-    preprocessor: Any
 
     def score(self, texts: Any, method: str = "pll", batch_size: int = 32) -> Any:
         """Pseudo-log-likelihood of texts, and of each token in them.
@@ -134,6 +132,3 @@ class TextScoring:
         starts = self.preprocessor.tokenizer.word_starts
         words = starts(rows.ids) if method == "pll_word_l2r" else None
         return log_probabilities_in_turn(self, rows, scored, words, batch_size)
-
-    def _refuse_to_answer(self, what: str, batch_size: int) -> None:
-        raise NotImplementedError

@@ -286,8 +286,7 @@ class TextTraining(TextBatches):
         rows = spool(texts.chunks, partial(self.preprocessor.rows, specials="mask"))
         answers: list[Any] = [None] * len(rows)
         for asked in logits_at_masks(self, rows, batch_size or BATCH_SIZE):
-            parts = np.split(asked.logits, np.cumsum(asked.counts)[:-1])
-            for row, logits in zip(asked.rows, parts, strict=True):
+            for row, _, logits in asked.by_row():
                 answers[row] = logits
         return answers
 
