@@ -134,7 +134,8 @@ def score(turns: Turns, options: dict[str, Any]) -> None:
     turns.ready()
     while turns.wait() is not None:
         start = time.perf_counter()
-        scores = scorer.sequence_score(texts)
+        # More at once it would pad, and keep logits at every token of all rows: 29 GB for these.
+        scores = [scorer.sequence_score([text])[0] for text in texts]
         seconds = time.perf_counter() - start
         assert len(scores) == len(texts)
         turns.report(seconds=seconds)
