@@ -13,6 +13,7 @@ from mlmzoo.kit.layers import (
     token_embedding,
     visible_tokens,
 )
+from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.words import BEGINS
 
 SPECIALS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
@@ -48,6 +49,13 @@ class ToyTokenizer(Tokenizer):
 
     def _word_flags(self, token):
         return BEGINS
+
+    def _additions(self, texts):
+        pieces = (tuple(self.encode([text])[0]) for text in texts)
+        return [Addition(t, t, t.lower(), ids, True) for t, ids in zip(texts, pieces, strict=True)]
+
+    def _enlarged(self, words, others):
+        return {"vocabulary": [*self._tokens, *(word.token for word in words)]}
 
     def _decode(self, ids):
         return " ".join(self.id_to_token(id) for id in ids)

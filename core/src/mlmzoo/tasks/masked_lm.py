@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from mlmzoo.kit.layers import MaskedLMHead
 from mlmzoo.tasks.backbone import Backbone
 from mlmzoo.tasks.exporting import export_task
 from mlmzoo.tasks.fused_adam import fuse
+from mlmzoo.tasks.growing import add_tokens
 from mlmzoo.tasks.looking_inside import LookingInside
 from mlmzoo.tasks.mask_filling import MaskFilling
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
@@ -61,9 +63,15 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         self.head_activation = head_activation or backbone.activation
         self.head_epsilon = backbone.layer_norm_epsilon if head_epsilon is None else head_epsilon
         self.head_state = head_state
-        self.mlm_head = MaskedLMHead(
-            backbone.token_embedding.input_dim,
-            backbone.token_embedding.output_dim,
+        self.mlm_head = self._new_head(backbone)
+        self.build()
+        self.compile()
+
+    def _new_head(self, backbone: Backbone) -> MaskedLMHead:
+        embedding = backbone.token_embedding
+        head = MaskedLMHead(
+            embedding.input_dim,
+            embedding.output_dim,
             self.head_activation,
             self.head_epsilon,
             dtype=backbone.dtype_policy,
@@ -71,9 +79,8 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         )
         # Built outside the model's name scope, so that the head's variables are called the same
         # whatever the model is called.
-        self.mlm_head.build(backbone.output["sequence_output"].shape)
-        self.build()
-        self.compile()
+        head.build(backbone.output["sequence_output"].shape)
+        return head
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         names = self.backbone.input
@@ -160,6 +167,39 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         if isinstance(self._loss_tracker, TokenMean):
             self._loss_tracker.weigh(weights)
         return super().compute_metrics(x, y, y_pred, weights)
+
+    def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
+        """Make one token of each of some words, in tokenizer, embedding and head together.
+
+        The row of a new token in the embedding, and its bias in the head, are the means of those
+        of the pieces that it was; nothing else changes, but special tokens at the end of a
+        vocabulary move up to stay there. Add tokens before training: the optimizer starts afresh.
+
+        A word becomes a piece of the vocabulary as if it had been learnt; with byte-level BPE, it
+        is the word with a space before it. A text with spaces or punctuation in it is found before
+        texts are split, wherever it stands. What else KerasHub will make of these, saving says.
+
+        Args:
+            tokens: Words, or other texts; `Tokenizer.propose_tokens` finds some.
+
+        Returns:
+            Each of `tokens` -> its id.
+
+        Raises:
+            InputError: One is in the vocabulary already, is there twice, is empty or cannot become
+                one token; or the model has no preprocessor, or LoRA updates. Nothing has changed
+                then.
+            QuantizedModelError: The model is quantised.
+
+        Example:
+            >>> from mlmzoo import MaskedLM
+            >>> masked_lm = MaskedLM.from_preset("bert_tiny_en_uncased_kjv")
+            >>> masked_lm.add_tokens(["myocarditis"])
+            {'myocarditis': 4000}
+            >>> masked_lm.preprocessor.tokenizer("Acute myocarditis")[-1]
+            np.int32(4000)
+        """
+        return add_tokens(self, tokens)
 
     def export(
         self,

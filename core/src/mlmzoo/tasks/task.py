@@ -54,27 +54,31 @@ class Task(Presettable, keras.Model):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Not a property: on PyTorch, where a model is a `torch.nn.Module`, its setter is passed by.
-        replaces = name == "backbone" and hasattr(self, "backbone")
-        if replaces:
+        if name == "backbone" and hasattr(self, "backbone"):
             refuse_mismatch(value, self.preprocessor)
-            self._make_room_for(value)
+            self._refuse_other_sizes(value)
+            return self._exchange(backbone=value)
         if name == "preprocessor":
             refuse_mismatch(self.backbone, value)
         super().__setattr__(name, value)
-        if replaces and self.compiled:
-            # The optimizer and the compiled steps hold the variables of the other backbone.
-            self.compile_from_config(self.get_compile_config())
 
-    def _make_room_for(self, backbone: Backbone) -> None:
-        """Let a backbone of the same sizes take the place of this one."""
+    def _refuse_other_sizes(self, backbone: Backbone) -> None:
         if _sizes(backbone) != _sizes(self.backbone):
             raise InputError(
                 f"A backbone with {_sizes(backbone)} was to replace one with "
                 f"{_sizes(self.backbone)}, for which the head was built. Make a new task: "
                 f"{type(self).__name__}(backbone, preprocessor)."
             )
-        # A built Keras model takes no further layer, but lets one take another's place.
-        self._tracker.replace_tracked_value("layers", self.backbone, backbone)
+
+    def _exchange(self, **layers: Any) -> None:
+        """Let layers take the place of those of the same names."""
+        for name, layer in layers.items():
+            # A built Keras model takes no further layer, but lets one take another's place.
+            self._tracker.replace_tracked_value("layers", getattr(self, name), layer)
+            super().__setattr__(name, layer)
+        if self.compiled:
+            # The optimizer and the compiled steps hold the variables of the others.
+            self.compile_from_config(self.get_compile_config())
 
     @classmethod
     def from_preset(

@@ -11,6 +11,7 @@ import pytest
 
 from mlmzoo.contract.errors import PresetWarning, RandomHeadError
 from mlmzoo.contract.records import Family
+from mlmzoo.kit.tokenizers.base import TokenizerBase
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.masked_lm import MaskedLM
 from mlmzoo.tasks.saving import load_model
@@ -48,6 +49,22 @@ class StoringPromises(Promises):
         if not family.model_types:
             pytest.skip("declared: no model_types, so no transformers layout")
         _assert_round_trip(task, "transformers", tmp_path)
+
+    def test_added_tokens_are_saved(self, family: Family, task: MaskedLM, tmp_path: Path) -> None:
+        """A model with more tokens comes back with them, in each layout that the family has.
+
+        Troubleshooting: the backbone has to take `vocabulary_size`; a tokenizer of your own has to
+        give `_additions` and `_enlarged`, or this is skipped.
+        """
+        tokenizer = task.preprocessor.tokenizer
+        if type(tokenizer)._additions is TokenizerBase._additions:
+            pytest.skip("declared: the tokenizer takes no further tokens")
+        (id,) = task.add_tokens(["myocarditis"]).values()
+        assert id in task.preprocessor.tokenizer("the myocarditis of")
+        if family.serialized_names:
+            _assert_round_trip(task, "keras", tmp_path / "keras")
+        if family.model_types:
+            _assert_round_trip(task, "transformers", tmp_path / "transformers")
 
     def test_outputs_equal_those_of_the_reference(self, family: Family, tmp_path: Path) -> None:
         """A checkpoint written here gives the same logits in another implementation.

@@ -277,7 +277,6 @@ def test_roles_and_further_tokens_come_from_any_file(tmp_path):
         ({"model": {"dropout": 0.1}}, UnsupportedSettingError, "'dropout': 0.1"),
         ({"model": {"byte_fallback": True}}, UnsupportedSettingError, "byte_fallback"),
         ({"model": {"end_of_word_suffix": "</w>"}}, UnsupportedSettingError, "</w>"),
-        ({"model": {"ignore_merges": True}}, UnsupportedSettingError, "ignore_merges"),
         (
             {"model": {"fuse_unk": True, "unk_token": "<unk>"}},
             UnsupportedSettingError,
@@ -363,3 +362,14 @@ def test_an_unknown_layout_is_refused(tmp_path):
         Toy(VOCABULARY, MERGES).write_files(tmp_path, "onnx")
     with pytest.raises(InputError, match="layout='onnx'"):
         Toy.from_files(Directory(tmp_path), "onnx")
+
+
+def test_words_that_no_merges_make_travel_in_both_layouts(tmp_path):
+    ours = Toy([*VOCABULARY, "Ġmoth"], MERGES, ignore_merges=True)
+    wanted = [IDS["the"], len(VOCABULARY), *(IDS[each] for each in ("Ġ", "m", "o", "th", "s"))]
+    assert list(ours("the moth moths")) == wanted
+    config = {**ours.keras_config(), **ours.extras()}
+    for layout, given in (("keras", config), ("transformers", None)):
+        ours.write_files(tmp_path / layout, layout)
+        read = Toy.from_files(Directory(tmp_path / layout), layout, given)
+        assert read.ignore_merges and list(read("the moth moths")) == wanted

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import byte_level_bpe_files
+from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
 from mlmzoo.kit.tokenizers.reading import parse_json, read_bytes
@@ -50,6 +51,8 @@ class ByteLevelBPE(LibraryTokenizer):
             ``{"content": "<mask>", "lstrip": False}``. The mask token takes the whitespace before
             it (``lstrip``) unless an entry says otherwise, as in the original
             (``RobertaHubInterface.fill_mask`` of https://github.com/facebookresearch/fairseq).
+        ignore_merges: Whether a word that is in the vocabulary is one token, be there merges that
+            make it or not.
 
     Raises:
         InputError: See `TokenizerBase`; a merge that is no pair or makes a piece that the
@@ -66,6 +69,7 @@ class ByteLevelBPE(LibraryTokenizer):
 
     argument_kinds: ClassVar[Mapping[str, Kind]] = {
         "add_prefix_space": BOOLEAN,
+        "ignore_merges": BOOLEAN,
         "oov_token": TEXT_OR_NONE,
         "unsplittable_tokens": TOKEN_LIST,
     }
@@ -82,10 +86,12 @@ class ByteLevelBPE(LibraryTokenizer):
         oov_token: str | None = None,
         unsplittable_tokens: Sequence[str] | None = None,
         added_tokens: Sequence[str | Mapping[str, Any]] = (),
+        ignore_merges: bool = False,
         **kwargs: Any,
     ) -> None:
         name = type(self).__name__
         self.add_prefix_space = bool(add_prefix_space)
+        self.ignore_merges = bool(ignore_merges)
         self.oov_token = oov_token
         self.unsplittable_tokens = unsplittable_tokens and list(unsplittable_tokens)
         super().__init__(
@@ -171,6 +177,7 @@ class ByteLevelBPE(LibraryTokenizer):
             "oov_token": self.oov_token,
             "unsplittable_tokens": self.unsplittable_tokens,
             "added_tokens": list(self.added_tokens),
+            "ignore_merges": self.ignore_merges,
         }
 
     def keras_config(self) -> dict[str, Any]:
@@ -197,6 +204,8 @@ class ByteLevelBPE(LibraryTokenizer):
         if self.added_tokens:
             extras["added_tokens"] = list(self.added_tokens)
             extras["unsplittable_tokens"] = self.unsplittable_tokens
+        if self.ignore_merges:
+            extras["ignore_merges"] = True
         return extras
 
     def write_files(self, directory: str | os.PathLike[str], layout: str = "keras") -> None:
@@ -228,6 +237,27 @@ class ByteLevelBPE(LibraryTokenizer):
 
     def _word_flags(self, token: str) -> int:
         return flags_of(self._surface(token))
+
+    def _additions(self, texts: Sequence[str]) -> list[Addition]:
+        splitter = self._encoder("none").pre_tokenizer
+        found = []
+        for text in texts:
+            # Inside of a text, a word has its space in front.
+            words = [word for word, _ in splitter.pre_tokenize_str(f" {text}")]
+            whole = len(words) == 1
+            token, written = (words[0], f" {text}") if whole else (text, text)
+            (pieces,) = self.encode([written])
+            found.append(Addition(text, written, token, tuple(pieces), whole))
+        return found
+
+    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
+        # Merges could make the words only by way of further tokens, which would be found in other
+        # words, too.
+        return {
+            "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
+            "added_tokens": [*self.added_tokens, *(addition.token for addition in others)],
+            "ignore_merges": self.ignore_merges or bool(words),
+        }
 
     def _surface(self, token: str) -> bytes:
         """The bytes of a text that a token stands for."""
@@ -266,6 +296,7 @@ class ByteLevelBPE(LibraryTokenizer):
                     if hidden.isdisjoint((left, right, left + right))
                 ],
                 unk_token=self.oov_token,
+                ignore_merges=self.ignore_merges,
             )
         )
         encoder.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=self.add_prefix_space)

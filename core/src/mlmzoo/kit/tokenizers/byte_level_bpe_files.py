@@ -39,7 +39,6 @@ PLAIN = {
     "continuing_subword_prefix": (None, ""),
     "end_of_word_suffix": (None, ""),
     "byte_fallback": (None, False),
-    "ignore_merges": (None, False),
 }
 """Settings of a BPE model in ``tokenizer.json``, and the values that `ByteLevelBPE` stands for."""
 
@@ -92,6 +91,7 @@ def _read_transformers(
         if settings.generic:
             prefix = there
             arguments["oov_token"] = model.get("unk_token")
+            arguments["ignore_merges"] = bool(model.get("ignore_merges"))
         elif there != prefix:
             notes.append(
                 f"tokenizer.json says add_prefix_space={there}; {prefix} of tokenizer_config.json "
@@ -190,8 +190,10 @@ def _tokenizer_json(tokenizer: ByteLevelBPE) -> dict[str, Any]:
 
 
 def _tokenizer_config(tokenizer: ByteLevelBPE) -> dict[str, Any]:
-    # transformers' own class has no unknown token for bytes; its generic one reads tokenizer.json.
-    own = tokenizer.transformers_class if tokenizer.oov_token is None else None
+    # transformers' own class has no unknown token for bytes and obeys all merges; its generic one
+    # reads tokenizer.json.
+    plain = tokenizer.oov_token is None and not tokenizer.ignore_merges
+    own = tokenizer.transformers_class if plain else None
     config: dict[str, Any] = {
         "tokenizer_class": own or GENERIC[0],
         "add_prefix_space": tokenizer.add_prefix_space,

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Self
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.contract.protocols import Files
-from mlmzoo.kit.tokenizers import unigram_files, unigram_model
+from mlmzoo.kit.tokenizers import unigram_files, unigram_growth, unigram_model
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.settings import ADDED_IDS, BOOLEAN, Kind
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 from mlmzoo.kit.tokenizers.unigram_text import (
@@ -154,6 +155,7 @@ class Unigram(TokenizerBase):
             unknown=roles.get("unk"),
         )
         shift = len(before) - replaced
+        self._after = len(model.pieces) + shift  # the id after the last piece
         self.added_tokens = unigram_model.ids_after(added_tokens, after, model, shift)
         self._added_by_class = self.added_tokens == unigram_model.ids_after((), after, model, shift)
         running = unigram_model.in_id_order(
@@ -350,6 +352,28 @@ class Unigram(TokenizerBase):
             rows.append(ids)
             spans.append(where)
         return rows, spans
+
+    def _additions(self, texts: Sequence[str]) -> list[Addition]:
+        model = self.running_model()
+        found = []
+        for text, ids in zip(texts, self.encode(texts), strict=True):
+            spelled = "".join(self._processor.encode(self._prepare(text), out_type=str))
+            whole = unigram_growth.holds(model, spelled)
+            found.append(Addition(text, text, spelled if whole else text, tuple(ids), whole))
+        return found
+
+    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
+        model = unigram_model.parsed(self.proto, type(self).__name__)
+        pieces = {word.token: word.pieces for word in words}
+        scores = unigram_growth.scores(pieces, self.running_model())
+        # What follows the pieces makes room for more of them.
+        added = {
+            token: id + len(words) if id >= self._after else id
+            for token, id in self.added_tokens.items()
+        }
+        free = len(self._tokens) + len(words)
+        added |= {other.token: free + number for number, other in enumerate(others)}
+        return {"proto": unigram_growth.with_pieces(model, scores), "added_tokens": added}
 
     def _decode(self, ids: Sequence[int]) -> str:
         text = ""

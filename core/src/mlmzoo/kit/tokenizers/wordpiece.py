@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import wordpiece_files
+from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT, WORD_LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import read_texts
@@ -241,6 +242,24 @@ class WordPiece(LibraryTokenizer):
         # Text is split around punctuation before it is matched, so the mark says it all.
         return 0 if self._continues(token) else BEGINS
 
+    def _additions(self, texts: Sequence[str]) -> list[Addition]:
+        encoder = self._encoder("none")
+        found = []
+        for text, ids in zip(texts, self.encode(texts), strict=True):
+            token = self._normalizer(split_on_cjk=False).normalize_str(text)
+            words = [encoder.normalizer.normalize_str(text)]
+            if encoder.pre_tokenizer is not None:
+                words = [word for word, _ in encoder.pre_tokenizer.pre_tokenize_str(words[0])]
+            found.append(Addition(text, text, token, tuple(ids), whole=words == [token]))
+        return found
+
+    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
+        # The longest piece is taken first: that a word is in the vocabulary is enough.
+        return {
+            "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
+            "added_tokens": [*self.added_tokens, *(addition.token for addition in others)],
+        }
+
     def _roles(self, given: Any) -> dict[str, str]:
         roles = super()._roles(given)
         if isinstance(given, Mapping) and given.get("unk", self.oov_token) != self.oov_token:
@@ -263,7 +282,7 @@ class WordPiece(LibraryTokenizer):
         return [read_texts(words)[0] for words in texts]  # each a text that is split already
 
     def _build(self, specials: str) -> Any:
-        from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+        from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
         known = self._known(specials)
         # A special token that is not recognised must not be reached as a plain word either.
@@ -276,12 +295,7 @@ class WordPiece(LibraryTokenizer):
                 max_input_chars_per_word=self.max_characters_per_word,
             )
         )
-        encoder.normalizer = normalizers.BertNormalizer(
-            clean_text=self.split,
-            handle_chinese_chars=self.split and self.split_on_cjk,
-            strip_accents=self.strip_accents,
-            lowercase=self.lowercase,
-        )
+        encoder.normalizer = self._normalizer(self.split_on_cjk)
         if self.split:
             encoder.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         encoder.add_special_tokens(
@@ -306,6 +320,16 @@ class WordPiece(LibraryTokenizer):
                 )
         encoder.add_tokens(added)
         return encoder
+
+    def _normalizer(self, split_on_cjk: bool) -> Any:
+        from tokenizers import normalizers
+
+        return normalizers.BertNormalizer(
+            clean_text=self.split,
+            handle_chinese_chars=self.split and split_on_cjk,
+            strip_accents=self.strip_accents,
+            lowercase=self.lowercase,
+        )
 
 
 def _read_vocabulary(vocabulary: Any, name: str) -> list[Any]:

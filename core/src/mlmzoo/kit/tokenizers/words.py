@@ -64,5 +64,10 @@ def starts(flags: np.ndarray) -> np.ndarray:
     return result
 
 
+def is_word(text: str) -> bool:
+    """Whether a text is one word: there is something, and neither space nor punctuation in it."""
+    return bool(text) and not any(map(str.isspace, text)) and not any(map(_apart, text))
+
+
 def _apart(character: str) -> bool:
     return unicodedata.category(character)[0] in "PS"

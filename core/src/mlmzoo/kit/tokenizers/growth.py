@@ -1,0 +1,144 @@
+"""A tokenizer with more tokens: words become pieces of the vocabulary, other texts are found whole.
+
+A word is added to what the tokenizer learnt, so that it is found as every other word is. Texts of
+several words, and those with punctuation in them, no vocabulary can hold; they are found before a
+text is split. All other texts stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS, TOKEN_CHARACTERS, TOKENS
+from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A text that is to be one token.
+
+    Args:
+        text: As it was asked for.
+        written: As it is given to the tokenizer: with a space before it where that is how words
+            are written.
+        token: What the vocabulary is to call it.
+        pieces: Ids that the tokenizer has made of it so far.
+        whole: Whether it is a word that the vocabulary can hold.
+    """
+
+    text: str
+    written: str
+    token: str
+    pieces: tuple[int, ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A tokenizer with more tokens, and what they were before.
+
+    Args:
+        tokenizer: The tokenizer. Special tokens may have other ids than before.
+        ids: Each text that was asked for -> its id.
+        pieces: Each new token -> the ids that the tokenizer before gave its text.
+    """
+
+    tokenizer: Any
+    ids: dict[str, int]
+    pieces: dict[str, tuple[int, ...]]
+
+
+def grow(tokenizer: Any, texts: Sequence[str]) -> Growth:
+    """What `TokenizerBase.grow` does."""
+    checked = _checked(texts)
+    additions = tokenizer._additions(checked)
+    _refuse_known(tokenizer, additions)
+    arguments = tokenizer._enlarged(
+        [addition for addition in additions if addition.whole],
+        [addition for addition in additions if not addition.whole],
+    )
+    grown = tokenizer.from_config({**tokenizer.get_config(), **arguments})
+    grown.notes = tokenizer.notes
+    ids = {addition.text: grown.token_to_id(addition.token) for addition in additions}
+    rows = grown.encode([addition.written for addition in additions])
+    split = [text for text, row in zip(ids, rows, strict=True) if row != [ids[text]]]
+    if split:
+        raise InputError(
+            f"{_named(split)} was to become a token of {type(tokenizer).__name__}, and would still "
+            f"be taken apart, being too long or part of another token. Leave it out."
+        )
+    pieces = {addition.token: addition.pieces for addition in additions}
+    return Growth(grown, ids, pieces)
+
+
+def _checked(texts: Any) -> list[str]:
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+        raise InputError(
+            f"Tokens were to be added, and {texts!r:.60} of type {type(texts).__name__} was given. "
+            "Give a list of texts, each to be one token."
+        )
+    if not texts:
+        raise InputError("Tokens were to be added, and the list of them is empty.")
+    seen: set[str] = set()
+    for number, text in enumerate(texts):
+        reason = _fault(text, seen)
+        if reason:
+            raise InputError(
+                f"Tokens were to be added, and number {number}, {text!r:.60}, {reason}."
+            )
+        seen.add(text)
+    refuse_invalid_unicode(texts)
+    return list(texts)
+
+
+def _fault(text: Any, seen: set[str]) -> str:
+    if not isinstance(text, str):
+        return f"is of type {type(text).__name__}. Give texts"
+    if not text.strip():
+        return "is empty. Leave it out"
+    if text != text.strip():
+        return "has a space around it. Give the word alone: where spaces go, the tokenizer knows"
+    if any(character in "\n\r\0" for character in text):
+        return "has a line break or NUL in it, which the files of a vocabulary cannot hold"
+    if len(text) > TOKEN_CHARACTERS:
+        return f"has {len(text)} characters, and {TOKEN_CHARACTERS} are the most"
+    return "is there twice. Give it once" if text in seen else ""
+
+
+def _refuse_known(tokenizer: Any, additions: list[Addition]) -> None:
+    if empty := [addition.text for addition in additions if not addition.pieces]:
+        raise InputError(
+            f"{_named(empty)} was to become a token, and nothing of it is left once "
+            f"{type(tokenizer).__name__} has cleaned the text. Leave it out."
+        )
+    ids, special = tokenizer._ids, set(tokenizer.special_tokens.values())
+    known = [a.text for a in additions if a.token in ids or a.text in special]
+    if known:
+        raise InputError(
+            f"{_named(known)} was to become a token, and the vocabulary of {len(ids)} tokens holds "
+            "it already. Leave it out; nothing was added."
+        )
+    by_token: dict[str, str] = {}
+    for addition in additions:
+        if addition.token in by_token:
+            raise InputError(
+                f"{by_token[addition.token]!r} and {addition.text!r} were to become tokens, and to "
+                f"this tokenizer both are {addition.token!r}. Give one of them."
+            )
+        by_token[addition.token] = addition.text
+    most = TOKENS - len(ids)
+    looked_for = len(tokenizer.added_tokens) + sum(not a.whole for a in additions)
+    if len(additions) > most or looked_for > SPECIAL_TOKENS:
+        raise InputError(
+            f"{len(additions)} tokens were to be added to {len(ids)}, {looked_for} of which would "
+            f"have to be looked for everywhere. A vocabulary has at most {TOKENS}, and "
+            f"{SPECIAL_TOKENS} of that kind. Give fewer."
+        )
+
+
+def _named(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+    return ", ".join(map(repr, texts[:5])) + more

@@ -1,0 +1,221 @@
+"""A tokenizer with more tokens: these are found, and every other text is cut as before."""
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+pytest.importorskip("tokenizers")
+pytest.importorskip("sentencepiece")
+pytest.importorskip("google.protobuf")
+
+from mlmzoo.contract.errors import InputError
+from mlmzoo.kit.tokenizers import growth
+from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.byte_level_bpe import ByteLevelBPE
+from mlmzoo.kit.tokenizers.unigram import Unigram
+from mlmzoo.kit.tokenizers.wordpiece import BERT_SPECIAL_TOKENS, WordPiece
+
+DATA = Path(__file__).parents[3] / "data"
+WORDS = ["myocarditis", "electrocardiogram", "electrocardiograms", "electro", "cardio"]
+OTHERS = ["COVID-19", "New York", "[E1]", "don't"]
+SPECIAL = {"pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+
+
+class Pieces(WordPiece):
+    special_tokens: ClassVar[Mapping[str, str]] = BERT_SPECIAL_TOKENS
+
+
+class MaskLast(Unigram):
+    """Like XLM-R: the mask follows the pieces."""
+
+    tokens_after = ("<mask>",)
+    special_tokens: ClassVar[Mapping[str, str]] = {"unk": "<unk>", "mask": "<mask>"}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    with gzip.open(DATA / "kjv.txt.gz", "rt", encoding="utf-8") as file:
+        return file.read().splitlines()[::20]
+
+
+@pytest.fixture(scope="module")
+def made(corpus):
+    return {
+        "wordpiece": Pieces.train(corpus, 1500, lowercase=True),
+        "bpe": ByteLevelBPE.train(corpus, 1500, special_tokens=SPECIAL),
+        "unigram": Unigram.train(corpus, 1000, special_tokens={"mask": "<mask>"}),
+        "mask last": MaskLast.train(corpus, 1000, lowercase=True),
+    }
+
+
+@pytest.fixture(params=["wordpiece", "bpe", "unigram", "mask last"])
+def tokenizer(request, made):
+    return made[request.param]
+
+
+def tokens(tokenizer, text):
+    return [tokenizer.id_to_token(id) for id in tokenizer(text)]
+
+
+def test_words_and_other_texts_become_one_token_each(tokenizer):
+    grown = tokenizer.grow([*WORDS, *OTHERS])
+    assert list(grown.ids) == [*WORDS, *OTHERS]
+    assert len(set(grown.ids.values())) == len(grown.ids)
+    for text, id in grown.ids.items():
+        assert id not in tokenizer("And he said unto them.")
+        found = list(grown.tokenizer(f"the {text} of"))
+        assert id in found
+        assert not set(found) & (set(grown.ids.values()) - {id}), "nothing of it is another one"
+        assert grown.tokenizer.detokenize(found).casefold() == f"the {text} of".casefold()
+
+
+def test_texts_without_new_tokens_are_cut_as_before(tokenizer, corpus):
+    grown = tokenizer.grow([*WORDS, *OTHERS]).tokenizer
+    for text in corpus[::10]:
+        assert tokens(grown, text) == tokens(tokenizer, text)
+
+
+def test_every_token_there_was_is_there_and_special_tokens_are_what_they_were(tokenizer):
+    grown = tokenizer.grow(WORDS).tokenizer
+    assert set(tokenizer.get_vocabulary()) <= set(grown.get_vocabulary())
+    assert grown.special_tokens == tokenizer.special_tokens
+    assert grown.mask_token_id == grown.token_to_id(tokenizer.mask_token)
+    mask = f"the {tokenizer.mask_token} of"
+    assert grown.mask_token_id in grown.encode([mask], "mask")[0]
+    assert grown.mask_token_id not in grown.encode([mask])[0]
+
+
+def test_what_new_tokens_were_is_known(tokenizer):
+    grown = tokenizer.grow([*WORDS, *OTHERS])
+    new = set(grown.tokenizer.get_vocabulary()) - set(tokenizer.get_vocabulary())
+    assert set(grown.pieces) == new and len(new) == len(grown.ids)
+    for text, id in grown.ids.items():
+        pieces = grown.pieces[grown.tokenizer.id_to_token(id)]
+        assert list(pieces) in (tokenizer.encode([text]) + tokenizer.encode([f" {text}"]))
+
+
+def test_tokens_can_be_added_again_and_again(tokenizer, corpus):
+    together = tokenizer.grow([*WORDS, *OTHERS])
+    one_by_one = tokenizer
+    for text in [*WORDS, *OTHERS]:
+        one_by_one = one_by_one.grow([text]).tokenizer
+    for text in [*WORDS, *OTHERS]:
+        id = one_by_one.token_to_id(together.tokenizer.id_to_token(together.ids[text]))
+        assert id in one_by_one(f"the {text} of")
+    for text in corpus[::50]:
+        assert tokens(one_by_one, text) == tokens(tokenizer, text)
+
+
+def test_new_tokens_have_offsets_and_begin_words(tokenizer):
+    grown = tokenizer.grow(["myocarditis"])
+    text = "The myocarditis, and"
+    ids, spans = grown.tokenizer.encode_with_offsets([text])
+    place = ids[0].index(grown.ids["myocarditis"])
+    assert text[slice(*spans[0][place])] == "myocarditis"
+    assert grown.tokenizer.word_starts(grown.tokenizer(text))[place]
+
+
+def test_a_config_holds_the_new_tokens(tokenizer):
+    grown = tokenizer.grow([*WORDS, *OTHERS]).tokenizer
+    twin = type(grown).from_config(grown.get_config())
+    assert twin.get_vocabulary() == grown.get_vocabulary()
+    text = "The electrocardiograms of New York: myocarditis, COVID-19 [E1]."
+    assert list(twin(text)) == list(grown(text))
+
+
+def test_merges_stay_as_they_are_and_one_token_is_added_for_a_word(made):
+    grown = made["bpe"].grow(["myocarditis"]).tokenizer
+    assert grown.get_vocabulary()[1500:] == ["Ġmyocarditis"]
+    assert grown.merges == made["bpe"].merges and grown.ignore_merges
+    assert not made["bpe"].grow(["New York"]).tokenizer.ignore_merges
+
+
+def test_a_word_is_not_preferred_inside_of_others(made):
+    for name in ("unigram", "mask last"):
+        tokenizer = made[name]
+        known = [token for token in tokenizer.get_vocabulary() if token.startswith("▁Mos")]
+        text = "Moses spake unto the children" if known else "the children of Israel"
+        short = text.split()[0][:2] + "q"
+        grown = tokenizer.grow([short]).tokenizer
+        assert tokens(grown, text) == tokens(tokenizer, text)
+
+
+def test_models_of_other_types_find_their_new_tokens_whole(corpus, made):
+    from sentencepiece import sentencepiece_model_pb2
+
+    message = sentencepiece_model_pb2.ModelProto.FromString(made["unigram"].proto)
+    message.trainer_spec.model_type = 4  # characters
+    tokenizer = Unigram(message.SerializeToString(), special_tokens={"mask": "<mask>"})
+    grown = tokenizer.grow(["myocarditis"])
+    assert grown.tokenizer.added_tokens["myocarditis"] == grown.ids["myocarditis"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "list of them is empty"),
+        ("word", "type str was given. Give a list"),
+        (None, "type NoneType was given"),
+        (["one", 2], "number 1, 2, is of type int"),
+        (["one", " "], "number 1, ' ', is empty"),
+        ([" one"], "has a space around it"),
+        (["one\ntwo"], "line break or NUL"),
+        (["x" * 1001], "has 1001 characters, and 1000 are the most"),
+        (["foxglove", "foxglove"], "number 1, 'foxglove', is there twice"),
+        (["the", "foxglove", "and"], "'the', 'and' was to become a token, .* holds it already"),
+        (["\ud800"], "not valid Unicode"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(tokenizer, texts, message):
+    with pytest.raises(InputError, match=message):
+        tokenizer.grow(texts)
+
+
+def test_special_tokens_are_duplicates(tokenizer):
+    with pytest.raises(InputError, match="holds it already"):
+        tokenizer.grow([tokenizer.mask_token])
+
+
+def test_what_is_the_same_to_a_tokenizer_is_refused(made):
+    with pytest.raises(InputError, match=r"both are 'foxglove'. Give one of them"):
+        made["wordpiece"].grow(["Foxglove", "foxglove"])
+    with pytest.raises(InputError, match="both are 'covid-19'"):
+        made["wordpiece"].grow(["COVID-19", "Covid-19"])
+    with pytest.raises(InputError, match=r"'THE' was to become a token, .* holds it already"):
+        made["wordpiece"].grow(["THE"])
+    with pytest.raises(InputError, match="both are '▁foxglove'"):
+        made["mask last"].grow(["Foxglove", "foxglove"])
+
+
+def test_what_is_cleaned_away_is_refused(made):
+    with pytest.raises(InputError, match="nothing of it is left"):
+        made["wordpiece"].grow(["\u200b"])
+
+
+def test_what_would_still_be_taken_apart_is_refused(made):
+    with pytest.raises(InputError, match="would still be taken apart"):
+        made["wordpiece"].grow(["x" * 101])  # longer than any word that is matched
+    dogs = WordPiece(["[UNK]", "dog", "##ma"], added_tokens=["dog"])
+    with pytest.raises(InputError, match=r"'dogma' was .* would still be taken apart"):
+        dogs.grow(["dogma"])
+
+
+def test_no_more_than_a_preset_may_hold_are_added(tokenizer, monkeypatch):
+    monkeypatch.setattr(growth, "SPECIAL_TOKENS", len(tokenizer.added_tokens) + 1)
+    tokenizer.grow(["foo-bar", "foxglove", "harebell"])
+    with pytest.raises(InputError, match="Give fewer"):
+        tokenizer.grow(["foo-bar", "bar-foo"])
+    monkeypatch.setattr(growth, "TOKENS", tokenizer.vocabulary_size() + 1)
+    with pytest.raises(InputError, match="Give fewer"):
+        tokenizer.grow(["foxglove", "harebell"])
+
+
+def test_a_tokenizer_that_cannot_grow_says_so():
+    class Other(TokenizerBase):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Other takes no further tokens"):
+        Other(["a"]).grow(["b"])
