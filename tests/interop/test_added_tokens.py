@@ -39,9 +39,7 @@ def grow(family, checkpoint, settings, tokenizer, our_task):
     return grow
 
 
-def test_transformers_makes_our_tokens(
-    transformers, grow, sentences, tmp_path
-):
+def test_transformers_makes_our_tokens(transformers, grow, sentences, tmp_path):
     task, ids = grow([*WORDS, *OTHERS])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "Rewrite a preset in another layout.",
     "export": "Write a model that runs without Keras.",
     "train": "Adapt a preset to text files, or train a model from scratch.",
+    "propose-tokens": "List the words of text files that a tokenizer splits most.",
     "new-plugin": "Write a package for a new family, complete and working.",
 }
 

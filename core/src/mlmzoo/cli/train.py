@@ -123,6 +123,13 @@ def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     is_eager=True,  # what --out may be depends on it
     help="Go on with a run that was interrupted; the other options as they were.",
 )
+@click.option(
+    "--add-tokens",
+    "words",
+    type=click.Path(),
+    metavar="FILE",
+    help="First make one token of each line of a text file, see `propose-tokens`.",
+)
 @click.option("--layout", type=click.Choice(["keras", "transformers"]), help="Of what is written.")
 @options.overwrite
 @options.as_json
@@ -136,6 +143,7 @@ def command(
     as_json: bool,
     every: int,
     resume: bool,  # `_out` has looked at it
+    words: str | None,
     layout: str | None,
     overwrite: bool,
     **settings: Any,
@@ -160,9 +168,11 @@ def command(
             raise click.UsageError(
                 "--layout is for PRESET; what --from-scratch writes, `mlmzoo convert` rewrites."
             )
+        if words is not None:
+            raise click.UsageError("--add-tokens is for PRESET; --from-scratch learns its tokens.")
         _from_scratch(recipe, data, out, as_json, training, preprocessing, every)
     else:
-        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras", every)
+        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras", every, words)
 
 
 def _adapt(
@@ -174,10 +184,12 @@ def _adapt(
     preprocessing: dict[str, Any],
     layout: str,
     every: int,
+    words: str | None,
 ) -> None:
     from mlmzoo.data.text_files import read_lines
 
     texts = read_lines(data)  # before the model: a wrong path is said at once
+    new_tokens = [] if words is None else read_lines([words])
 
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console, print_json
@@ -191,6 +203,8 @@ def _adapt(
     set_seed(training.seed)
     policy: dict[str, Any] = {"dtype": training.dtype} if "dtype" in given else {}
     task = MaskedLM.from_preset(preset, **preprocessing, **policy)
+    if words is not None:
+        task.add_tokens(new_tokens)
     bar, run = ProgressBar(), Unfinished(out)
     with run.until_the_end():
         try:

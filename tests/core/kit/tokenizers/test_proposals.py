@@ -62,7 +62,9 @@ def test_rare_words_and_more_than_were_asked_for_are_left_out(tokenizer):
 
 def test_files_are_read_a_line_at_a_time(tokenizer, tmp_path):
     (tmp_path / "corpus.txt").write_text("\n".join(CORPUS))
-    assert tokenizer.propose_tokens(tmp_path / "*.txt") == tokenizer.propose_tokens(CORPUS)
+    found = tokenizer.propose_tokens(CORPUS)
+    assert tokenizer.propose_tokens(tmp_path / "*.txt") == found
+    assert tokenizer.propose_tokens(text for text in CORPUS) == found
 
 
 def test_a_proposal_prints_and_is_plain_data():

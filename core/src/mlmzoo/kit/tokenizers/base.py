@@ -358,8 +358,8 @@ class TokenizerBase:
         `word_starts`; with byte-level BPE it has a space before it.
 
         Args:
-            data: Texts; or text files, one text a line, gzipped if they end in ``.gz``: one path
-                or glob, or a list of paths.
+            data: Texts, a generator too; or text files, one text a line, gzipped if they end in
+                ``.gz``: one path or glob, or a list of paths.
             limit: Most words.
             min_count: How often a word must occur.
 
@@ -370,8 +370,8 @@ class TokenizerBase:
         Example:
             >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
             >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "the"])
-            >>> [str(each) for each in tokenizer.propose_tokens(["the foxes"] * 6)]
-            ["'foxes': 2 pieces, 6 times"]
+            >>> print(*tokenizer.propose_tokens(["the foxes"] * 6))
+            'foxes': 2 pieces, 6 times
         """
         for name, number in (("limit", limit), ("min_count", min_count)):
             if not _is_positive(number):

@@ -46,7 +46,8 @@ class Proposal:
 def propose_tokens(tokenizer: Any, data: Any, limit: int, min_count: int) -> list[Proposal]:
     """What `TokenizerBase.propose_tokens` does."""
     counts: Counter[tuple[int, ...]] = Counter()
-    for batch in batches(training_texts(data)()):
+    texts = data if isinstance(data, Iterator) else training_texts(data)()
+    for batch in batches(texts):
         counts.update(_split_words(tokenizer, batch))
     split = [(ids, count) for ids, count in counts.items() if count >= min_count]
     split.sort(key=lambda item: (-item[1] * (len(item[0]) - 1), item[0]))
