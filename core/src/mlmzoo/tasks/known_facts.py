@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlmzoo.contract.errors import InputError, PresetFormatError
+from mlmzoo.contract.errors import (
+    HubAccessError,
+    HubUnavailableError,
+    InputError,
+    PresetFormatError,
+)
 from mlmzoo.contract.protocols import Files
 from mlmzoo.presets.card_facts import CardFacts
 from mlmzoo.presets.json_files import read_json
@@ -17,7 +22,7 @@ from mlmzoo.presets.layouts.keras_names import TASK_WEIGHTS, WEIGHTS
 from mlmzoo.presets.vanishing import still_there
 from mlmzoo.tasks.adaptation import Adaptation
 from mlmzoo.tasks.loading import open_preset
-from mlmzoo.tasks.model_card import RECORD_FILE, count, data_of
+from mlmzoo.tasks.model_card import RECORD_FILE, counted, data_of
 
 HUB = "hf://"
 
@@ -55,6 +60,8 @@ def facts_of_preset(preset: str | os.PathLike[str]) -> tuple[dict[str, Any], str
         facts = facts_of_record(record)
         CardFacts.from_mapping(facts)
         about = record["model"].get("weights")
+    except (HubUnavailableError, HubAccessError) as error:
+        return {}, f"{where} could not be looked for ({error!s:.200})"
     except (PresetFormatError, InputError, *_MALFORMED) as error:
         return {}, f"{where} is no record of a run that could be used ({error!s:.200})"
     if not about or about != weight_digests(contents.files):
@@ -76,7 +83,7 @@ def facts_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
     known = {entry.name for entry in fields(CardFacts)}
     on = _held_out(record["data"]["held_out_texts"])
     notes = [
-        f"On {count(held['masked_tokens'], 'masked token')}, with the weights as the run saved "
+        f"On {counted(held['masked_tokens'], 'masked token')}, with the weights as the run saved "
         f"them ({recipe['training']['saved_dtype']}). {_baseline(held)} The epoch to keep was "
         "chosen by the loss on these same texts, which flatters the model a little.",
         held.get("note", ""),
@@ -99,10 +106,10 @@ def facts_of_adaptation(result: Adaptation, source: str) -> dict[str, Any]:
     before, unigram = result.before, result.unigram
     on = _held_out(result.held_out_texts)
     facts: dict[str, Any] = {
-        "data": f"Adapted to {count(result.training_texts, 'text')}. What it was trained on before "
-        "that is not said here.",
+        "data": f"Adapted to {counted(result.training_texts, 'text')}. What it was trained on "
+        "before that is not said here.",
         "metrics": {on: _metrics(result.after.loss, result.after.accuracy)},
-        "evaluation": f"On {count(result.masked_tokens, 'masked token')}. Before it was adapted, "
+        "evaluation": f"On {counted(result.masked_tokens, 'masked token')}. Before it was adapted, "
         f"the model had a loss of {before.loss:.3f} and an accuracy of {before.accuracy:.1%} on "
         "the same ones. "
         + _baseline({"unigram_loss": unigram.loss, "unigram_accuracy": unigram.accuracy}),
@@ -113,7 +120,7 @@ def facts_of_adaptation(result: Adaptation, source: str) -> dict[str, Any]:
 
 
 def _held_out(texts: int) -> str:
-    return f"{count(texts, 'text')} held out at random"
+    return f"{counted(texts, 'text')} held out at random"
 
 
 def _metrics(loss: float, accuracy: float) -> dict[str, float]:

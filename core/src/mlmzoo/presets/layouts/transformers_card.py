@@ -13,6 +13,7 @@ from mlmzoo.contract.errors import MissingPackageError
 from mlmzoo.presets.card_facts import CardFacts, Names
 from mlmzoo.presets.contents import WriteRequest
 from mlmzoo.presets.layouts.markdown import bullets, in_line, quoted, table
+from mlmzoo.presets.layouts.transformers import NAME, differences
 
 NOT_STATED = "Not stated."
 
@@ -93,6 +94,7 @@ def model_card(request: WriteRequest) -> str:
         ),
         "## Model",
         _model(request, facts),
+        _differences(request),
         "## Data",
         *_data(facts),
         "## Metrics",
@@ -135,7 +137,7 @@ def _front_matter(request: WriteRequest, facts: CardFacts) -> str:
         license=facts.license and facts.license.lower(),
         license_name=facts.license_name,
         license_link=facts.license_link,
-        library_name="transformers",
+        library_name=NAME,
         pipeline_tag=tasks.get(str(_head(request)), "feature-extraction"),
         tags=["mlmzoo", *(["fill-mask"] if trained else [])],
         mask_token=request.mask_token if trained else None,
@@ -178,6 +180,14 @@ def _model(request: WriteRequest, facts: CardFacts) -> str:
     if facts.base_model:
         rows["made from"] = _listed(facts.base_model)
     return table(rows)
+
+
+def _differences(request: WriteRequest) -> str:
+    found = in_line("; ".join(differences(request)))
+    return found and (
+        "transformers computes slightly different numbers than mlmzoo, because its format cannot "
+        f"express: {found}."
+    )
 
 
 def _data(facts: CardFacts) -> list[str]:
