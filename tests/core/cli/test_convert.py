@@ -130,6 +130,8 @@ def test_a_record_of_other_weights_is_said_and_left_out(mlmzoo, trained, tmp_pat
 def test_facts_are_for_the_layout_with_a_card(mlmzoo, trained, out):
     done = mlmzoo("convert", trained.preset, out, "--layout", "keras", "--license", "mit")
     assert done.exit_code == 2 and "only --layout transformers has" in done.stderr
+    done = mlmzoo("convert", "no_such", out, "--layout", "transformers", "--license", "a\nb")
+    assert done.exit_code == 1 and "card= has license" in done.stderr
     assert not out.exists()
 
 

@@ -26,6 +26,9 @@ from mlmzoo.tasks.model_card import RECORD_FILE, counted, data_of
 
 HUB = "hf://"
 
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What data of another form than expected raises."""
+
 
 def weight_digests(files: Files) -> dict[str, str]:
     """SHA-256 of the weight files of a preset of the keras layout: what a record is about."""
@@ -67,10 +70,6 @@ def facts_of_preset(preset: str | os.PathLike[str]) -> tuple[dict[str, Any], str
     if not about or about != weight_digests(contents.files):
         return {}, f"{where} is not about these weights, or does not say which it is about"
     return facts, ""
-
-
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-"""What data of another form than expected raises."""
 
 
 def facts_of_record(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def test_hostile_lines_stay_in_their_fields(toy, save):
 
 
 def test_hostile_prose_stays_a_quotation(toy, save):
-    prose = "one\r\n---\nlicense: mit\n---\n## Licence\n```\n<!-- the rest is\u2028gone\n<script>"
+    prose = "<!-- one\r\n---\nlicense: mit\n---\n## Licence\n<script>\n\n<b>\u2028gone\n```"
     text = save({"description": prose, "data": prose, "evaluation": prose})
     assert "license" not in front_matter(toy)
     shown = rendered(text)
@@ -220,7 +220,7 @@ def test_a_card_that_is_somebodys_stays_and_facts_are_refused(toy, save, tmp_pat
         layouts.write(toy.directory, toy.request(card=CardFacts()), layout)
         assert card.read_bytes() == mine and card.is_symlink() == (whose == "a link")
     before = {path.name: path.read_bytes() for path in toy.directory.iterdir()}
-    with pytest.raises(SavingError, match=r"README.md that mlmzoo has not written or that was"):
+    with pytest.raises(SavingError, match=r"README.md already.* It stays as it is"):
         save({"license": "mit"})
     assert {path.name: path.read_bytes() for path in toy.directory.iterdir()} == before
 

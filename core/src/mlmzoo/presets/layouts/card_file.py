@@ -50,6 +50,6 @@ def refuse_to_lose(directory: Path, facts: CardFacts | None) -> None:
     if facts is not None and facts != CardFacts() and is_kept(directory):
         raise SavingError(
             f"A model card with facts was to be written in {os.fspath(directory)!r}, which has a "
-            f"{CARD} that mlmzoo has not written or that was edited since. It stays as it is. "
-            "State the facts there and leave out card=, move it away, or save elsewhere."
+            f"{CARD} already, other than save_to_preset wrote it. It stays as it is. State the "
+            "facts in it and give none, move it away, or save elsewhere."
         )
