@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import ModelCard, metadata_load
-from markdown_it import MarkdownIt  # rich has it
+from markdown_it import MarkdownIt
 
 from mlmzoo.contract.errors import MissingPackageError, SavingError
 from mlmzoo.presets import layouts
