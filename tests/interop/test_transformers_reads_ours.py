@@ -1,5 +1,6 @@
 """What we write as `transformers` loads there: equal logits, equal tokens, equal answers."""
 
+import re
 import warnings
 
 import numpy as np
@@ -212,6 +213,24 @@ def assert_equal_answers(transformers, directory, task, texts):
 
 def test_the_pipeline_of_transformers_answers_as_fill_mask_does(transformers, directory, ours):
     assert_equal_answers(transformers, directory, ours, FILLED)
+
+
+@pytest.mark.parametrize("state", ["trained", "random"])
+@pytest.mark.filterwarnings("ignore:.*no trained masked-LM head:mlmzoo.errors.PresetWarning")
+def test_what_the_card_says_to_run_runs_in_both_libraries(
+    transformers, ours, tmp_path, monkeypatch, capsys, state
+):
+    monkeypatch.setattr(ours, "head_state", state)
+    save_without_a_warning(ours, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (tmp_path / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    assert len(blocks) == 2
+    for code in blocks:
+        exec(code, {})
+    printed = capsys.readouterr().out
+    assert ("token_str" in printed) == ("mask at" in printed) == (state == "trained")
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
+from huggingface_hub import metadata_load
 
 from mlmzoo import Backbone, MaskedLM
 from mlmzoo.presets import layouts
@@ -97,3 +99,48 @@ def test_a_preset_without_a_head_is_converted_in_one_step(mlmzoo, trained, tmp_p
     done = mlmzoo("convert", tmp_path / "bare", tmp_path / "out", "--layout", "keras")
     assert done.exit_code == 0, done.output
     assert len(written) == 1
+
+
+def test_the_card_states_what_the_record_and_the_options_do(mlmzoo, trained, out):
+    options = ["--license", "MIT", "--language", "en", "--language", "de", "--dataset", "org/data"]
+    done = mlmzoo("convert", trained.preset, out, "--layout", "transformers", *options)
+    assert done.exit_code == 0, done.output
+    found = metadata_load(out / "README.md")
+    assert found["license"] == "mit" and found["language"] == ["en", "de"]
+    assert found["datasets"] == "org/data" and "base_model" not in found
+    (result,) = found["model-index"][0]["results"]
+    figures = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    held_out = trained.record["held_out"]
+    assert (figures["loss"], figures["accuracy"]) == (held_out["loss"], held_out["accuracy"])
+    assert (out / "README.md").read_text().count("Not stated.") == 0
+    assert "- tests" in (out / "README.md").read_text()
+
+
+def test_a_record_of_other_weights_is_said_and_left_out(mlmzoo, trained, tmp_path, out):
+    task = MaskedLM.from_preset(trained.preset)
+    task.backbone.weights[0].assign(task.backbone.weights[0] * 0.5)
+    shutil.copytree(trained.preset, tmp_path / "later")
+    task.save_to_preset(tmp_path / "later")
+    done = mlmzoo("convert", tmp_path / "later", out, "--layout", "transformers")
+    assert done.exit_code == 0, done.output
+    assert "states nothing of the run" in done.stdout.replace("\n", " ")
+    assert "model-index" not in metadata_load(out / "README.md")
+
+
+def test_facts_are_for_the_layout_with_a_card(mlmzoo, trained, out):
+    done = mlmzoo("convert", trained.preset, out, "--layout", "keras", "--license", "mit")
+    assert done.exit_code == 2 and "only --layout transformers has" in done.stderr
+    done = mlmzoo("convert", "no_such", out, "--layout", "transformers", "--license", "a\nb")
+    assert done.exit_code == 1 and "card= has license" in done.stderr
+    assert not out.exists()
+
+
+def test_somebodys_readme_stays_and_is_an_error_only_where_facts_were_given(mlmzoo, trained, out):
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    args = ["convert", trained.preset, out, "--layout", "transformers", "--overwrite"]
+    done = mlmzoo(*args, "--license", "mit")
+    assert done.exit_code == 1 and "README.md" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["README.md"]
+    assert mlmzoo(*args).exit_code == 0
+    assert (out / "README.md").read_text() == "mine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from huggingface_hub import metadata_load
 
 from mlmzoo import MaskedLM
 
@@ -283,3 +284,35 @@ def test_other_data_is_not_taken_for_the_run_that_is_kept(mlmzoo, trained, out, 
     assert "texts" in done.stderr
     assert "--resume" not in done.stderr  # it would fail again
     assert out.with_name("out.checkpoint").exists()
+
+
+def test_an_adapted_checkpoint_of_transformers_has_a_card_with_what_was_measured(
+    mlmzoo, trained, out
+):
+    args = ["train", trained.preset, "--data", trained.data, "--out", out, "--epochs", 1]
+    args += ["--layout", "transformers", "--batch-size", 32, "--language", "en", "--json"]
+    done = mlmzoo(*args)
+    assert done.exit_code == 0, done.output
+    found = metadata_load(out / "README.md")
+    (result,) = found["model-index"][0]["results"]
+    figures = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    after = json.loads(done.stdout)["after"]
+    assert (figures["loss"], figures["accuracy"]) == (after["loss"], after["accuracy"])
+    assert found["language"] == "en" and found["pipeline_tag"] == "fill-mask"
+    assert "license" not in found and "base_model" not in found
+
+
+def test_facts_that_cannot_be_stated_are_said_before_training(mlmzoo, trained, out):
+    scratch = ["train", "--from-scratch", trained.recipe, "--data", trained.data, "--out", out]
+    done = mlmzoo(*scratch, "--license", "mit")
+    assert done.exit_code == 2 and "states them in [card]" in done.stderr
+    adapt = ["train", trained.preset, "--data", trained.data, "--out", out]
+    assert mlmzoo(*adapt, "--license", "mit").exit_code == 2
+    adapt += ["--layout", "transformers", "--overwrite"]
+    done = mlmzoo(*adapt, "--license", "a\nb")
+    assert done.exit_code == 1 and "card= has license" in done.stderr
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    done = mlmzoo(*adapt, "--license", "mit")
+    assert done.exit_code == 1 and "README.md" in done.stderr and "epoch" not in done.stderr
+    assert [path.name for path in out.iterdir()] == ["README.md"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlmzoo import Backbone, MaskedLM, Preprocessor, Tokenizer
-from mlmzoo.contract.errors import PresetWarning, SavingError, WeightsError
+from mlmzoo.contract.errors import InputError, PresetWarning, SavingError, WeightsError
 from mlmzoo.tasks import pretraining
 from mlmzoo.tasks.model_card import write_model_card
 
@@ -144,3 +144,24 @@ def test_a_record_that_makes_no_card_replaces_nothing(tmp_path):
         "training.json": "old",
         "README.md": "old",
     }
+
+
+def test_only_a_whole_task_beside_a_checkpoint_of_transformers_has_a_card(task, tmp_path):
+    parts = (task, task.backbone, task.preprocessor, task.preprocessor.tokenizer)
+    for layout in ("keras", "transformers"):
+        for number, part in enumerate(parts):
+            place = tmp_path / layout / str(number)
+            part.save_to_preset(place, layout)
+            assert (place / "README.md").exists() == (part is task and layout == "transformers")
+    card = (tmp_path / "transformers/0/README.md").read_text("utf-8")
+    mask, parameters = task.preprocessor.tokenizer.mask_token, task.count_params()
+    assert f"A text with a {mask} in it" not in card, "the head is random"
+    assert f"| parameters | {parameters:,} |" in card
+    assert f"| of these, backbone | {task.backbone.count_params():,} |" in card
+
+
+def test_facts_that_cannot_be_stated_are_refused_before_anything_is_written(task, tmp_path):
+    for layout, card in (("transformers", {"licence": "mit"}), ("keras", {"license": "mit"})):
+        with pytest.raises(InputError, match="card="):
+            task.save_to_preset(tmp_path / "out", layout, card=card)
+    assert os.listdir(tmp_path) == []

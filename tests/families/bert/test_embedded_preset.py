@@ -14,6 +14,7 @@ from mlmzoo import MaskedLM, list_presets
 from mlmzoo.data.text_files import read_lines
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
+from mlmzoo.tasks.known_facts import facts_of_preset, facts_of_record
 from mlmzoo.tasks.model_card import model_card
 from mlmzoo.tasks.recipe import Recipe
 
@@ -44,6 +45,10 @@ def test_the_recipe_in_the_repository_is_the_one_of_the_run(record):
 
 def test_the_card_is_the_one_of_the_record(record):
     assert (PLACE / "README.md").read_text("utf-8") == model_card(record)
+
+
+def test_a_card_beside_its_checkpoint_states_what_the_record_does(record):
+    assert facts_of_preset(NAME) == (facts_of_record(record), "")
 
 
 def test_the_figures_of_the_card_can_be_measured_again(record, parts):

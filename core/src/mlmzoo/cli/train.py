@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmzoo.cli import options
+from mlmzoo.cli.card import card_options, facts_for, stated
 from mlmzoo.cli.many_files import ManyFiles, data_option
 from mlmzoo.cli.unfinished import Unfinished
 from mlmzoo.tasks.recipe import BATCHINGS, DECAYS
@@ -131,6 +133,7 @@ def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     help="First make one token of each line of a text file, see `propose-tokens`.",
 )
 @click.option("--layout", type=click.Choice(["keras", "transformers"]), help="Of what is written.")
+@card_options
 @options.overwrite
 @options.as_json
 @options.backend
@@ -159,6 +162,7 @@ def command(
     """
     if (preset is None) == (recipe is None):
         raise click.UsageError("Give either PRESET or --from-scratch CONFIG, and only one.")
+    facts = stated(settings, layout)
     training, preprocessing = (
         {table[n]: value for n, value in settings.items() if n in table and value is not None}
         for table in (OVERRIDES, PREPROCESSING)
@@ -172,7 +176,8 @@ def command(
             raise click.UsageError("--add-tokens is for PRESET; --from-scratch learns its tokens.")
         _from_scratch(recipe, data, out, as_json, training, preprocessing, every)
     else:
-        _adapt(preset, data, out, as_json, training, preprocessing, layout or "keras", every, words)
+        layout = layout or "keras"
+        _adapt(preset, data, out, as_json, training, preprocessing, layout, facts, every, words)
 
 
 def _adapt(
@@ -183,19 +188,24 @@ def _adapt(
     given: dict[str, Any],
     preprocessing: dict[str, Any],
     layout: str,
+    facts: dict[str, Any],
     every: int,
     words: str | None,
 ) -> None:
     from mlmzoo.data.text_files import read_lines
+    from mlmzoo.presets.card_facts import CardFacts
+    from mlmzoo.presets.layouts.card_file import refuse_to_lose
 
     texts = read_lines(data)  # before the model: a wrong path is said at once
     new_tokens = [] if words is None else read_lines([words])
+    refuse_to_lose(Path(os.path.expanduser(out)), CardFacts.from_mapping(facts))
 
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console, print_json
     from mlmzoo.cli.progress import ProgressBar
     from mlmzoo.cli.scores import print_adaptation
     from mlmzoo.tasks.adaptation import adapt
+    from mlmzoo.tasks.known_facts import facts_of_adaptation
     from mlmzoo.tasks.recipe import Training
     from mlmzoo.tasks.seeding import set_seed
 
@@ -212,8 +222,12 @@ def _adapt(
             result = adapt(task, texts, training, on_epoch=bar.log, callbacks=callbacks)
         finally:
             bar.stop()
+        card = None
+        if layout == "transformers":
+            known = facts_of_adaptation(result, task.load_report.source)
+            card = facts_for(out, known, facts)
         # --out was checked before; what is there by now is ours.
-        task.save_to_preset(out, layout=layout, overwrite=True)
+        task.save_to_preset(out, layout=layout, card=card, overwrite=True)
     if as_json:
         print_json({"preset": preset, "directory": out, **result.to_dict()})
         return

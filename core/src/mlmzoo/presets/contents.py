@@ -14,6 +14,7 @@ from mlmzoo.contract.errors import PresetFormatError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.contract.records import Checkpoint, Family
 from mlmzoo.presets import weights
+from mlmzoo.presets.card_facts import CardFacts
 from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.tensors import Tensors
 from mlmzoo.presets.vanishing import still_there
@@ -171,6 +172,8 @@ class WriteRequest:
         parameters: Parameter count of the backbone.
         dtype: Stored dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
         pad_token_id: Id of the padding token, for transformers.
+        mask_token: The mask token, for a model card.
+        card: What a model card states; ``None`` where none is to be written.
     """
 
     family: Family
@@ -187,3 +190,5 @@ class WriteRequest:
     parameters: int = 0
     dtype: str = "float32"
     pad_token_id: int | None = None
+    mask_token: str | None = None
+    card: CardFacts | None = None

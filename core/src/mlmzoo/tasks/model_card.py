@@ -59,7 +59,7 @@ def model_card(record: Mapping[str, Any]) -> str:
         *_list("## What it is good for", card.get("good_for", ())),
         *_list("## What it is not good for", card.get("not_good_for", ())),
         "## Data",
-        _data(record),
+        data_of(record),
         "## Model",
         _table(
             {
@@ -74,7 +74,7 @@ def model_card(record: Mapping[str, Any]) -> str:
         "Tokenizer, learnt from the training part alone:",
         _table(recipe["tokenizer"]),
         "## Training",
-        f"{_count(len(record['epochs']), 'epoch')} in {run['seconds'] / 60:.0f} minutes with "
+        f"{counted(len(record['epochs']), 'epoch')} in {run['seconds'] / 60:.0f} minutes with "
         f"mlmzoo {run['mlmzoo']}, Keras {run['keras']}, {run['backend']}"
         + (", interrupted" if run["interrupted"] else "")
         + f". The weights are those of epoch {run['best_epoch']}, the one with the lowest "
@@ -94,7 +94,7 @@ def _results(record: Mapping[str, Any]) -> str:
         ("unigram baseline", held["unigram_loss"], held["unigram_accuracy"]),
     ]
     lines = [
-        f"On {_count(count, 'text')} held out at random, {held['masked_tokens']:,} masked tokens:",
+        f"On {counted(count, 'text')} held out at random, {held['masked_tokens']:,} masked tokens:",
         "",
         "| | loss (nats) | perplexity | accuracy |",
         "|---|---:|---:|---:|",
@@ -115,11 +115,12 @@ def _results(record: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _data(record: Mapping[str, Any]) -> str:
+def data_of(record: Mapping[str, Any]) -> str:
+    """What a record says of the data, the recipe's prose first."""
     data, training = record["data"], record["recipe"]["training"]
     prose = str(record["recipe"]["card"].get("data", "")).strip()
     facts = (
-        f"{_count(data['texts'], 'text')}: {data['training_texts']:,} to train on, "
+        f"{counted(data['texts'], 'text')}: {data['training_texts']:,} to train on, "
         f"{data['held_out_texts']:,} held out ({training['held_out_share']:.0%} of the different "
         f"ones, seed {training['seed']}). SHA-256 of the texts, one a line: `{data['sha256']}`."
     )
@@ -139,7 +140,8 @@ def _plain(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _count(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
+    """A number of things: ``"1 text"``, ``"1,566 texts"``."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 

@@ -19,9 +19,11 @@ from mlmzoo.data.text_files import read_lines
 from mlmzoo.plugins import registry
 from mlmzoo.presets.atomic import replacing
 from mlmzoo.presets.layouts.place import check_place
+from mlmzoo.presets.sources.local import LocalFiles
 from mlmzoo.tasks.adaptation import score
 from mlmzoo.tasks.epoch_log import Epoch, EpochLog
 from mlmzoo.tasks.held_out import held_out_split, unigram_baseline
+from mlmzoo.tasks.known_facts import weight_digests
 from mlmzoo.tasks.loading import constructor_arguments, family_class
 from mlmzoo.tasks.masked_lm import MaskedLM
 from mlmzoo.tasks.model_card import write_model_card
@@ -162,6 +164,7 @@ def train_from_scratch(
             "vocabulary_size": saved.preprocessor.tokenizer.vocabulary_size(),
             "backbone_parameters": saved.backbone.count_params(),
             "parameters": saved.count_params(),
+            "weights": weight_digests(LocalFiles(place)),
         },
         "held_out": {
             "masked_tokens": unigram.tokens,

@@ -106,7 +106,9 @@ class Recipe:
         preprocessor: Constructor arguments of the preprocessor.
         training: How to train.
         card: Prose for the model card: ``title``, ``description``, ``data``, ``license``,
-            ``good_for`` and ``not_good_for`` (lists).
+            ``good_for`` and ``not_good_for`` (lists). For the card that ``mlmzoo convert`` writes
+            beside a checkpoint of transformers also ``language``, ``datasets``, ``base_model``,
+            ``license_name`` and ``license_link``.
 
     Raises:
         InputError: An entry is unknown, missing or of another type.

@@ -23,8 +23,10 @@ from mlmzoo.kit.tokenizers.reading import JSON_VALUES
 from mlmzoo.kit.variables import effective_values
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
+from mlmzoo.presets.card_facts import CardFacts
 from mlmzoo.presets.contents import WriteRequest
 from mlmzoo.presets.json_files import CONTROL, parse_json
+from mlmzoo.presets.layouts import transformers
 from mlmzoo.presets.weights import expand
 
 MODEL_CONFIG_BYTES = 32 * 2**20
@@ -32,7 +34,13 @@ MODEL_CONFIG_BYTES = 32 * 2**20
 
 
 def save_task(
-    task: Any, directory: Any, layout: str, dtype: str = "float32", head: bool = True, **how: bool
+    task: Any,
+    directory: Any,
+    layout: str,
+    dtype: str = "float32",
+    head: bool = True,
+    card: Mapping[str, Any] | None = None,
+    **how: bool,
 ) -> None:
     """What `Task.save_to_preset` does; `how` is passed on to `mlmzoo.presets.layouts.write`."""
     if not task.head_in_presets:
@@ -41,7 +49,15 @@ def save_task(
             "head but that of a masked LM. model.save('model.keras') writes all of it; "
             "model.backbone and model.preprocessor have a save_to_preset of their own."
         )
+    facts = CardFacts.from_mapping({} if card is None else card)
+    if card is not None and layout != transformers.NAME:
+        raise InputError(
+            f"card= was given, and layout={layout!r} has no model card. Leave it out, or use "
+            f"layout={transformers.NAME!r}."
+        )
     parts = _backbone_part(task.backbone, task if head else task.backbone)
+    if layout == transformers.NAME:
+        parts["card"] = facts
     if head:
         parts["head"] = {"activation": task.head_activation, "epsilon": task.head_epsilon}
         parts["head_state"] = task.head_state
@@ -128,6 +144,7 @@ def _tokenizer_part(tokenizer: Any) -> dict[str, Any]:
         "tokenizer_extras": tokenizer.extras(),
         "write_tokenizer": tokenizer.write_files,
         "pad_token_id": tokenizer.pad_token_id,
+        "mask_token": tokenizer.mask_token,
     }
 
 

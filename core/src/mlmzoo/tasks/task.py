@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
@@ -107,32 +108,40 @@ class Task(Presettable, keras.Model):
         layout: str = "keras",
         dtype: str = "float32",
         *,
+        card: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         allow_non_finite: bool = False,
     ) -> None:
         """Write backbone, head, tokenizer and preprocessor as a preset, without optimizer slots.
 
         LoRA updates are merged into the weights. The directory holds the older preset or the new
-        one, whole, at every moment.
+        one, whole, at every moment. In the transformers layout a model card, ``README.md``, is
+        written with it, unless there is one that somebody wrote or edited: that stays.
 
         Args:
             directory: Where to; made if it is not there.
             layout: ``"keras"`` (KerasHub's format) or ``"transformers"`` (Hugging Face's).
             dtype: What the weights are stored in: ``"float32"``, or ``"float16"`` or
                 ``"bfloat16"`` for half the size.
+            card: What the model card states that the model does not know, such as
+                ``{"license": "mit", "language": "en"}``: any of ``title``, ``description``,
+                ``license``, ``license_name``, ``license_link``, ``language``, ``datasets``,
+                ``data``, ``base_model``, ``metrics`` (what it was measured on -> metric -> number),
+                ``evaluation``, ``good_for`` and ``not_good_for``. In the transformers layout only.
             overwrite: Whether the directory may hold something else than a preset, which stays, or
                 be a file, which is replaced. A preset is always replaced.
             allow_non_finite: Whether weights may be NaN or infinite.
 
         Raises:
-            SavingError: The directory holds something else, or could not be written; what was
-                there is untouched.
+            SavingError: The directory holds something else, or could not be written, or has
+                somebody's ``README.md`` where `card` is given; what was there is untouched.
             WeightsError: A weight is not finite, or too large for `dtype`.
             QuantizedModelError: The model is quantised; ``model.save("model.keras")`` holds it.
-            InputError: Its head is none that presets hold.
+            InputError: Its head is none that presets hold, or `card` has an entry that is unknown
+                or of another type.
         """
         how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}
-        saving.save_task(self, directory, layout, dtype, **how)
+        saving.save_task(self, directory, layout, dtype, card=card, **how)
 
     def quantize(self, mode: Any = None, **kwargs: Any) -> None:
         """Quantise the dense layers and embeddings, see `keras.Model.quantize`."""

@@ -16,7 +16,9 @@ from mlmzoo.contract.records import Family
 from mlmzoo.presets.contents import Contents, WriteRequest
 from mlmzoo.presets.json_files import require_json
 from mlmzoo.presets.layouts import keras, transformers
+from mlmzoo.presets.layouts.card_file import CARD, is_kept, refuse_to_lose, signed
 from mlmzoo.presets.layouts.place import check_place, stale
+from mlmzoo.presets.layouts.transformers_card import model_card
 from mlmzoo.presets.staging import staged
 
 LAYOUTS: dict[str, ModuleType] = {keras.NAME: keras, transformers.NAME: transformers}
@@ -101,7 +103,9 @@ def write(
         allow_non_finite: Whether weights may be NaN or infinite.
 
     Raises:
-        SavingError: `directory` may not be written to, or could not be. What was there stays.
+        SavingError: `directory` may not be written to, or could not be, or has somebody's
+            ``README.md`` where facts were to be stated. What was there stays.
+        MissingPackageError: A model card was asked for, and huggingface_hub is not installed.
         PresetFormatError: There is no layout of that name.
         UnsupportedSettingError: The layout cannot express a setting.
         WeightsError: A weight is not finite, or too large for the stored dtype.
@@ -112,10 +116,14 @@ def write(
     format = by_name(layout)
     target = check_place(directory, overwrite, request)
     checked = request if allow_non_finite else replace(request, read=_Finite(request.read))
+    refuse_to_lose(target, request.card)
+    card = None if request.card is None else signed(model_card(request))
     with staged(target, stale(target, request)) as staging:
         format.write(staging, checked)
         if isinstance(checked.read, _Finite):
             checked.read.refuse()
+        if card is not None and not is_kept(target):
+            (staging / CARD).write_bytes(card)
     format.warn_of_differences(request)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 import os
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from mlmzoo.contract.errors import SavingError
 from mlmzoo.presets.contents import WriteRequest
+from mlmzoo.presets.layouts.card_file import CARD, is_ours
 from mlmzoo.presets.staging import one_at_a_time
 
 _N = "[0-9]" * 5
@@ -132,11 +134,17 @@ def stale(target: Path, request: WriteRequest) -> Callable[[str], bool]:
 
     A part that is written takes the place of its older self in either layout: a head beside
     another backbone, or shards beside a whole file, would be worse than none. Nothing goes away
-    of a part that is not there, whatever a file is called.
+    of a part that is not there, whatever a file is called. A model card that was written here goes
+    with the model it is about.
     """
     found = _parts_in(target)
     patterns = [name for part in _parts_of(request) if part in found for name in part]
-    return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    # Asked for the first time when the new directory is about to take the place of the old one.
+    card_goes = functools.cache(lambda: request.backbone is not None and is_ours(target / CARD))
+    return lambda name: (
+        any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        or (name == CARD and card_goes())
+    )
 
 
 def _parts_of(request: WriteRequest | None) -> list[tuple[str, ...]]:

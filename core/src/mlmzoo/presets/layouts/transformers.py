@@ -339,15 +339,15 @@ def _row_entries(row: Weight, request: WriteRequest, prefix: str) -> Iterator[En
         yield Entry(row.folded.removeprefix(prefix), zeros.shape, lambda: zeros)
 
 
-def warn_of_differences(request: WriteRequest) -> None:
-    """Warn of what transformers will compute differently, and name it."""
+def differences(request: WriteRequest) -> list[str]:
+    """What transformers will compute differently, each named with the two values."""
     if request.backbone is None:
-        return
+        return []
     checkpoint = request.checkpoint
     written = to_transformers(checkpoint.settings, request.backbone)
     head, _ = from_transformers(checkpoint.head_settings, written, "the config")
     fixed = checkpoint.transformers_numerics
-    differences = [
+    return [
         f"{part} {key} is {ours[key]!r} here and {value!r} there"
         for part, ours, theirs in (
             ("backbone", request.backbone, fixed.get("backbone", {})),
@@ -356,10 +356,14 @@ def warn_of_differences(request: WriteRequest) -> None:
         for key, value in theirs.items()
         if key in ours and ours[key] != value
     ]
-    if differences:
+
+
+def warn_of_differences(request: WriteRequest) -> None:
+    """Warn of what transformers will compute differently, and name it."""
+    if found := differences(request):
         warnings.warn(
             "transformers will load this checkpoint and compute slightly different numbers, "
-            f"because its format cannot express: {'; '.join(differences)}. mlmzoo reads it back "
+            f"because its format cannot express: {'; '.join(found)}. mlmzoo reads it back "
             "exactly.",
             PresetWarning,
             stacklevel=6,
