@@ -59,9 +59,9 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     One request at a time; further threads wait.
 
     Args:
-        request: What to fetch; see `mlmzoo.presets.sources.downloader_main`. It may hold
+        request: What to fetch or send; see `mlmzoo.presets.sources.downloader_main`. It may hold
             credentials: it travels through a pipe that nobody else can read.
-        progress: What to look at while waiting.
+        progress: What to look at while waiting, and to tell how much was sent.
 
     Raises:
         Stalled: There was no progress; the process was ended.
@@ -167,7 +167,10 @@ class _Process:
             except Empty:
                 progress.look()
                 continue
-            return json.loads(line) if line else None
+            answer: dict[str, Any] | None = json.loads(line) if line else None
+            if answer is None or answer.keys() != {"sent"}:
+                return answer
+            progress.note(answer["sent"])
 
 
 def _read(process: subprocess.Popen[bytes], to: SimpleQueue[bytes]) -> None:
