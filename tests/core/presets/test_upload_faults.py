@@ -136,13 +136,6 @@ def test_one_file_that_does_not_arrive_at_first_is_sent_again(place):
     assert place.seen() == bytes_in(place.directory)
 
 
-def test_offline_nothing_is_asked(place, monkeypatch):
-    monkeypatch.setenv("MLMZOO_OFFLINE", "1")
-    with pytest.raises(HubUnavailableError, match="MLMZOO_OFFLINE=1 forbids"):
-        place.upload()
-    assert place.server.requests == []
-
-
 def test_a_client_that_is_not_installed_is_told(place, monkeypatch, tmp_path):
     (tmp_path / "none" / place.client).mkdir(parents=True)
     (tmp_path / "none" / place.client / "__init__.py").write_text("raise ImportError('broken')")

@@ -132,7 +132,7 @@ def test_shards_are_sent_whatever_the_index_calls_them(hub, trained, tmp_path):
         names = sorted(tensors.names())
     index = {"weight_map": dict.fromkeys(names, "part-a.safetensors")}
     (preset / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert "part-a.safetensors" in plan(preset, HF).sizes
+    assert "part-a.safetensors" in plan(preset, HF).paths
 
 
 # The licence --------------------------------------------------------------------------------------
@@ -314,6 +314,19 @@ def test_a_preset_that_is_replaced_while_it_is_sent_arrives_as_it_was(
     mlmzoo.upload_preset(preset, HF)
     assert there(hub) == wanted
     assert bytes_in(preset) != wanted
+
+
+def test_a_preset_that_was_replaced_or_lost_a_file_before_it_was_sent_is_told(hub, preset, change):
+    how = {"public": False, "message": None, "license": None}
+    upload = plan(preset, HF)
+    change(preset)
+    with pytest.raises(errors.PresetFormatError, match="replaced by another preset"):
+        upload.send(**how)
+    upload = plan(preset, HF)
+    (preset / "task.json").unlink()
+    with pytest.raises(errors.PresetMissingError, match=r"was there a moment ago.*task\.json"):
+        upload.send(**how)
+    assert hub.requests == []
 
 
 def test_nothing_stays_beside_the_preset(hub, preset):

@@ -41,9 +41,10 @@ def command(
 
     upload = plan(directory, handle)
     screen = console()
-    total = sum(upload.sizes.values())
-    rows = [(name, f"{size:,}") for name, size in upload.sizes.items()]
-    screen.print(table(["file", ">bytes"], [*rows, ("", f"{total:,}")]))
+    sizes = {name: path.stat().st_size for name, path in upload.paths.items()}
+    sizes["together"] = sum(sizes.values())
+    rows = [(name, f"{size:,}") for name, size in sizes.items()]
+    screen.print(table(["file", ">bytes"], rows))
     if upload.left_out:
         screen.print(f"Left out: {', '.join(upload.left_out)}")
     if dry_run:

@@ -6,6 +6,7 @@ names of the tensors, the files of the tokenizer. The source of the handle's sch
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from mlmzoo.presets.resolver import resolve
 from mlmzoo.presets.sources.download_settings import offline
 from mlmzoo.presets.sources.pinned import PinnedFiles
 from mlmzoo.presets.staging import snapshot
+from mlmzoo.presets.vanishing import still_there
 
 PATTERNS = (*MODEL, *TOKENIZER, *PREPROCESSOR)
 BESIDE = ("README.md", "LICENSE*", "training.json")
@@ -36,14 +38,14 @@ class Upload:
         handle: Where to.
         source: What answers to the handle's scheme.
         files: The preset.
-        sizes: Path of each file that is sent -> bytes.
+        paths: Name in the preset of each file that is sent -> where it is.
         left_out: What else is in the directory; folders end with a slash.
     """
 
     handle: str
     source: UploadSource
     files: PinnedFiles
-    sizes: dict[str, int]
+    paths: dict[str, Path]
     left_out: tuple[str, ...]
 
     def send(self, *, public: bool, message: str | None, license: str | None) -> str:
@@ -54,12 +56,13 @@ class Upload:
                 "every request. Unset the variable."
             )
         directory = Path(os.path.realpath(self.files.directory))
-        paths = {name: path for name in self.sizes if (path := self.files.path(name))}
-        with snapshot(directory, paths) as place:
+        with contextlib.ExitStack() as stack:
+            with still_there(self.files.handle):
+                place = stack.enter_context(snapshot(directory, self.paths))
             self.files.require_same()
             request = UploadRequest(
                 directory=place,
-                names=tuple(paths),
+                names=tuple(self.paths),
                 replaced=PATTERNS,
                 message=message or "Upload a preset with mlmzoo",
                 license=license,
@@ -126,10 +129,9 @@ def plan(directory: str | os.PathLike[str], handle: str) -> Upload:
             f"{files.handle} was to be uploaded, and holds no tokenizer, or half of one, so nobody "
             "could give it a text. Save the tokenizer there, too, with save_to_preset."
         )
-    sizes = {name: path.stat().st_size for name in names if (path := files.path(name))}
-    files.require_same()
-    left_out = tuple(_others(files.directory, "", frozenset(sizes)))
-    return Upload(handle, source, files, sizes, left_out)
+    paths = {name: path for name in names if (path := files.path(name))}
+    left_out = tuple(_others(files.directory, "", frozenset(paths)))
+    return Upload(handle, source, files, paths, left_out)
 
 
 class _Noted(PinnedFiles):

@@ -19,7 +19,7 @@ from mlmzoo.contract.errors import (
 )
 from mlmzoo.contract.records import UploadRequest
 from mlmzoo.presets.sources import downloader
-from mlmzoo.presets.sources.download_settings import offline, patience
+from mlmzoo.presets.sources.download_settings import patience
 from mlmzoo.presets.sources.hub_faults import local_error
 from mlmzoo.presets.sources.progress import Progress, Stalled
 
@@ -52,18 +52,12 @@ def send(hub: Hub, asked: dict[str, Any], request: UploadRequest) -> dict[str, A
         request: The preset.
 
     Raises:
-        HubUnavailableError: The hub could not be reached, failed or stalled; or requests are
-            forbidden.
+        HubUnavailableError: The hub could not be reached, failed or stalled.
         HubAccessError: There are no credentials, or the hub refused.
         HandleError: The hub does not take such a name.
         InputError: What was asked contradicts the preset or what is there.
         OSError: This machine failed.
     """
-    if forbidden := offline():
-        raise HubUnavailableError(
-            f"A preset was to be uploaded to {hub.handle}, and {forbidden} forbids every request. "
-            "Unset the variable."
-        )
     wanted = {
         **asked,
         "directory": str(request.directory),
