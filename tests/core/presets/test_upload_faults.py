@@ -89,6 +89,8 @@ def test_whatever_step_fails_nothing_is_to_be_seen(place, fault):
             under_way = step == place.last and fault == "close"
             assert ("last step was under way" in str(caught.value)) == under_way, step
         assert place.seen() == {}, step
+        # Where a file did not arrive, the last step is never begun.
+        assert step == place.last or place.server.count(containing=place.last) == 0, step
     place.server.heal()
     place.upload()
     assert place.seen() == bytes_in(place.directory)
@@ -152,18 +154,27 @@ def test_a_framework_that_kaggle_does_not_know_is_told_before_anything_is_sent(p
     assert place.server.requests == []
 
 
-def test_what_the_hub_says_is_told(place):
-    words = "Storage quota exceeded"
-    body = json.dumps({"error": words, "code": 403, "message": words}).encode()
+@pytest.fixture
+def full(place):
+    """The place refuses the last step, and says why."""
 
-    class Full(type(place.server)):
-        def answer(self, request):
-            if place.last in request.path:
-                return Answer(403, body, {"Content-Type": "application/json"})
-            return super().answer(request)
+    def full(words):
+        body = json.dumps({"error": words, "code": 403, "message": words}).encode()
 
-    place.server.__class__ = Full
-    with pytest.raises(HubAccessError, match=f"403: {words}"):
+        class Full(type(place.server)):
+            def answer(self, request):
+                if place.last in request.path:
+                    return Answer(403, body, {"Content-Type": "application/json"})
+                return super().answer(request)
+
+        place.server.__class__ = Full
+
+    return full
+
+
+def test_what_the_hub_says_is_told(place, full):
+    full("Storage quota exceeded")
+    with pytest.raises(HubAccessError, match="403: Storage quota exceeded"):
         place.upload()
 
 
@@ -183,8 +194,7 @@ def test_a_repository_that_changes_in_the_meantime_is_told(place):
     assert place.seen() == {"config.json": b"theirs"}
 
 
-def test_no_secret_is_shown(place, caplog, capfd, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_very-secret")
+def test_no_secret_is_shown(place, full, caplog, capfd):
     shown = []
     with caplog.at_level(logging.DEBUG):
         for fault in ("401", "403", "500", "close", "page"):
@@ -195,6 +205,11 @@ def test_no_secret_is_shown(place, caplog, capfd, monkeypatch):
                 except MlmzooError as error:
                     shown += traceback.format_exception(error)
                     shown += [repr(vars(error)), repr(error.__context__), repr(error.__cause__)]
+        place.server.heal()
+        full(f"hf_very-secret may not PUT http://host/store?{place.server.signature}")
+        with pytest.raises(HubAccessError, match="may not PUT http://host/…") as caught:
+            place.upload()
+    shown.append(str(caught.value))
     shown += [caplog.text, *capfd.readouterr()]
     with open(f"/proc/{downloader._running._process.pid}/cmdline", encoding="utf-8") as file:
         shown.append(file.read())

@@ -120,6 +120,8 @@ class UploadSource(Source, Protocol):
     def upload(self, handle: str, request: UploadRequest) -> str:
         """Store a preset as a whole or not at all; the handle of what was stored.
 
+        Only handles come here that `check_upload` let pass.
+
         Raises:
             HubUnavailableError: The place could not be reached, failed or stalled.
             HubAccessError: The place refused it.

@@ -344,7 +344,6 @@ class HuggingFaceSource:
             HubAccessError: There is no token, or the hub refused.
             InputError: The card contradicts the licence, or has metadata that the hub refuses.
         """
-        self.check_upload(handle)
         repository, revision = _parse(handle)
         asked = {
             "hub": "to hf",

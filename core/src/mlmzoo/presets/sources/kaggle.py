@@ -274,7 +274,6 @@ class KaggleSource:
             HubAccessError: There are no credentials, or Kaggle refused.
             InputError: A licence was given for a variation that has one already.
         """
-        self.check_upload(handle)
         model, _ = _parse(handle)
         asked = {"hub": "to kaggle", "model": model, "credentials": _credentials()}
         page = f"https://www.kaggle.com/models/{model}"
