@@ -195,8 +195,12 @@ def test_a_repository_that_changes_in_the_meantime_is_told(place):
 
 
 def test_no_secret_is_shown(place, full, caplog, capfd):
+    full(f"hf_very-secret may not PUT http://host/store?{place.server.signature}")
     shown = []
     with caplog.at_level(logging.DEBUG):
+        with pytest.raises(HubAccessError, match="may not PUT http://host/…") as caught:
+            place.upload()
+        shown.append(str(caught.value))
         for fault in ("401", "403", "500", "close", "page"):
             for step in (*place.steps, place.last):
                 place.server.fail(fault, only=step)
@@ -205,11 +209,6 @@ def test_no_secret_is_shown(place, full, caplog, capfd):
                 except MlmzooError as error:
                     shown += traceback.format_exception(error)
                     shown += [repr(vars(error)), repr(error.__context__), repr(error.__cause__)]
-        place.server.heal()
-        full(f"hf_very-secret may not PUT http://host/store?{place.server.signature}")
-        with pytest.raises(HubAccessError, match="may not PUT http://host/…") as caught:
-            place.upload()
-    shown.append(str(caught.value))
     shown += [caplog.text, *capfd.readouterr()]
     with open(f"/proc/{downloader._running._process.pid}/cmdline", encoding="utf-8") as file:
         shown.append(file.read())
