@@ -192,17 +192,17 @@ def _fault(error: Exception, committing: bool) -> dict[str, Any]:
     elif isinstance(error, ValueError) and not isinstance(error, OSError | json.JSONDecodeError):
         # What the client says of a card or a name that the hub does not take.
         kind, words = "rejected", without_credentials(" ".join(str(error).split()))
-    unanswered = status is None and kind == "unavailable"
-    return {
-        "fault": kind,
-        "reason": words,
-        "last_step": committing and unanswered and "/commit/" in _address(error),
-    }
+    # A gateway may have lost patience with a commit that is made all the same.
+    last_step = committing and kind == "unavailable" and "/commit/" in _address(error)
+    return {"fault": kind, "reason": words, "last_step": last_step}
 
 
 def _address(error: Exception) -> str:
-    """What was asked for when nothing came; that of a commit where nobody says."""
+    """What was asked for when it went wrong; that of a commit where nobody says."""
+    asked: Any = getattr(error, "response", None)
+    if asked is None:
+        asked = error
     try:
-        return str(error.request.url)  # type: ignore[attr-defined]
+        return str(asked.request.url)
     except (AttributeError, RuntimeError):
         return "/commit/"

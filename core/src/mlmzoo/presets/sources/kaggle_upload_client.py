@@ -196,7 +196,9 @@ def _fault(error: Exception, last_step: bool) -> dict[str, Any]:
         fault["fault"] = "rejected"
     elif status is not None and 400 <= status < 500 and status not in (401, 403, 408, 429):
         fault["fault"] = "rejected"
-    return {**fault, "last_step": last_step and not answered}
+    # A gateway may have lost patience with a version that is made all the same.
+    unknown = not answered or (status is not None and status >= 500)
+    return {**fault, "last_step": last_step and unknown}
 
 
 def _words(error: Exception, status: int | None) -> str:
