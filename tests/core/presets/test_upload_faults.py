@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 import traceback
 
 import pytest
@@ -136,6 +137,14 @@ def test_one_file_that_does_not_arrive_at_first_is_sent_again(place):
     place.server.fail("close", only="/store/", times=2)
     place.upload()
     assert place.seen() == bytes_in(place.directory)
+
+
+def test_where_no_process_can_be_started_no_advice_about_loading_is_given(place, monkeypatch):
+    monkeypatch.setattr(downloader, "_running", None)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(HubUnavailableError, match="no Python to start") as caught:
+        place.upload()
+    assert "Load the preset" not in str(caught.value)
 
 
 def test_a_client_that_is_not_installed_is_told(place, monkeypatch, tmp_path):

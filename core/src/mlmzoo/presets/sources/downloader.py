@@ -43,10 +43,11 @@ _READ_AT_START = ("HF_", "HUGGING", "KAGGLE", "HOME", "XDG_", "SSL_", "REQUESTS_
 
 _IN_EVERY_REQUEST = ("HF_HUB_CACHE", "KAGGLEHUB_CACHE")
 
-_WITHOUT = (
+WITHOUT = (
     "Load the preset once with an ordinary Python, which puts it into the cache, or save it with "
     "save_to_preset and load it from that directory"
 )
+"""What to do about a download where no process can be started."""
 
 
 class Ended(Exception):
@@ -89,7 +90,7 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             # It ended because it was idle, in the moment that it was asked.
         raise Ended(
             f"the downloading process ended with code {code} and without an answer"
-            f"{process.last_words()}. {'Try again' if process.ready else _WITHOUT}"
+            f"{process.last_words()}. {'Try again' if process.ready else WITHOUT}"
         )
 
 
@@ -110,7 +111,7 @@ class _Process:
             )
         except OSError as error:
             raise Ended(
-                f"the downloading process could not be started: {error}. {_WITHOUT}"
+                f"the downloading process could not be started: {error}. {WITHOUT}"
             ) from None
         self._settings = _settings()
         self._answers: SimpleQueue[bytes] = SimpleQueue()
@@ -230,7 +231,7 @@ def _python() -> str:
         why = "sys.executable names no Python to start for it"
     else:
         return sys.executable
-    raise Ended(f"{why}. {_WITHOUT}")
+    raise Ended(f"{why}. {WITHOUT}")
 
 
 def _environment() -> dict[str, str]:

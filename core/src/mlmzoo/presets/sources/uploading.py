@@ -74,7 +74,8 @@ def send(hub: Hub, asked: dict[str, Any], request: UploadRequest) -> dict[str, A
     except Stalled as problem:
         answer = {"fault": "stalled", "reason": str(problem)}
     except downloader.Ended as problem:
-        answer = {"fault": "ended", "reason": str(problem)}
+        why = str(problem).removesuffix(f". {downloader.WITHOUT}")  # which is about loading
+        answer = {"fault": "ended", "reason": why}
     if "fault" in answer:
         raise _error(hub, answer)
     return answer
@@ -117,11 +118,16 @@ def _error(hub: Hub, fault: dict[str, Any]) -> MlmzooError | OSError:
                 f"{asked}, which needs the package {hub.package}, and that cannot be imported: "
                 f"{why}. Run: pip install {hub.package}"
             )
-        case "ended" | "stalled":
+        case "ended":
             return HubUnavailableError(
-                f"{asked}, which was broken off: {why}. It is there as a whole or not at all; look "
-                f"at {hub.page} before you upload again. MLMZOO_UPLOAD_TIMEOUT sets how many "
-                "seconds without progress are waited for."
+                f"{asked}, which did not come to its end: {why}. Look at {hub.page}; it is there "
+                "as a whole or not at all. Upload it with an ordinary Python."
+            )
+        case "stalled":
+            return HubUnavailableError(
+                f"{asked}, which was given up: {why}. Look at {hub.page} before you upload again; "
+                "it is there as a whole or not at all. MLMZOO_UPLOAD_TIMEOUT sets how many seconds "
+                "without progress are waited for."
             )
         case _:
             return HubUnavailableError(
