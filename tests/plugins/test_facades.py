@@ -32,6 +32,7 @@ PUBLIC = {
     "models",
     "pseudo_perplexity",
     "refresh_plugins",
+    "upload_preset",
 }
 CLASSES = {"Backbone", "MaskedLM", "MaskedLMPreprocessor", "Preprocessor", "Task", "Tokenizer"}
 

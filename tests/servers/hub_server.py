@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from in_children import NOWHERE, without_pauses
-from loopback import Answer, Loopback, Request
+from loopback import Answer, Loopback, Request, bytes_in
 
 LARGE = (".h5", ".safetensors", ".bin", ".spm", ".model")
 """Names of files that are kept in large file storage."""
@@ -43,14 +43,13 @@ class HubServer(Loopback):
 
     def add(self, repository: str, directory: Path, revision: str = "main") -> str:
         """Serve the files of `directory` as a new commit of `revision`; returns the commit."""
-        files = {
-            path.relative_to(directory).as_posix(): path.read_bytes()
-            for path in sorted(Path(directory).rglob("*"))
-            if path.is_file()
-        }
+        return self.commit(repository, bytes_in(directory), revision)
+
+    def commit(self, repository: str, files: Mapping[str, bytes], revision: str = "main") -> str:
+        """Serve these files as a new commit of `revision`; returns the commit."""
         digest = hashlib.sha1(repr(sorted(files.items())).encode())
         commit = digest.hexdigest()
-        self._commits[repository, commit] = files
+        self._commits[repository, commit] = dict(files)
         self._revisions[repository, revision] = commit
         self._revisions[repository, commit] = commit
         return commit

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from in_children import NOWHERE, pointed_at
-from loopback import Answer, Loopback, Request
+from loopback import Answer, Loopback, Request, bytes_in
 
 
 class KaggleServer(Loopback):
@@ -30,13 +30,16 @@ class KaggleServer(Loopback):
 
     def add(self, model: str, directory: Path) -> int:
         """Serve the files of `directory` as the next version of `model`; returns its number."""
-        files = {
-            path.relative_to(directory).as_posix(): path.read_bytes()
-            for path in sorted(Path(directory).rglob("*"))
-            if path.is_file()
-        }
-        self._versions.setdefault(model, []).append(files)
+        return self.publish(model, bytes_in(directory))
+
+    def publish(self, model: str, files: Mapping[str, bytes]) -> int:
+        """Serve these files as the next version of `model`; returns its number."""
+        self._versions.setdefault(model, []).append(dict(files))
         return len(self._versions[model])
+
+    def files(self, model: str) -> dict[str, bytes]:
+        """What the newest version holds."""
+        return self._versions[model][-1]
 
     def answer(self, request: Request) -> Answer:
         if request.path.startswith("/blob/"):

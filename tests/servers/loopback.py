@@ -4,8 +4,10 @@ import math
 import socket
 import struct
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to this network.</body></html>\n"
@@ -19,6 +21,7 @@ class Request:
     path: str
     """Decoded, without the query."""
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class Answer:
     status: int = 200
     body: bytes = b""
     headers: dict = field(default_factory=dict)
+
+
+def bytes_in(directory: Path) -> dict[str, bytes]:
+    """What the files of a directory hold, by their paths in it."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(Path(directory).rglob("*"))
+        if path.is_file()
+    }
 
 
 class Loopback:
@@ -128,7 +140,7 @@ def _handler(owner: Loopback) -> type[BaseHTTPRequestHandler]:
         def _serve(self):
             length = int(self.headers.get("Content-Length") or 0)
             path = unquote(self.path.partition("?")[0])
-            request = Request(self.command, path, self.rfile.read(length))
+            request = Request(self.command, path, self.rfile.read(length), self.headers)
             owner.requests.append(request)
             fault, only, method = owner._fault or ("", "", None)
             if only not in request.path or method not in (None, request.method):
@@ -170,7 +182,7 @@ def _handler(owner: Loopback) -> type[BaseHTTPRequestHandler]:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
                 self.connection.close()
 
-        do_GET = do_HEAD = do_POST = _serve
+        do_GET = do_HEAD = do_POST = do_PUT = _serve
 
         def log_message(self, *_):
             pass

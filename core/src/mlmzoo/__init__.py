@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlmzoo.tasks.task import Task as Task
     from mlmzoo.tasks.tokenizer import Tokenizer as Tokenizer
     from mlmzoo.tasks.training_checkpoint import TrainingCheckpoint as TrainingCheckpoint
+    from mlmzoo.tasks.uploading import upload_preset as upload_preset
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ _PUBLIC = {
     "load_model": "mlmzoo.tasks.saving:load_model",
     "pseudo_perplexity": "mlmzoo.inference.scoring:pseudo_perplexity",
     "refresh_plugins": "mlmzoo.plugins.current:refresh_plugins",
+    "upload_preset": "mlmzoo.tasks.uploading:upload_preset",
 }
 _MODULES = ("errors", "models")
 
@@ -69,6 +71,7 @@ __all__ = [
     "models",
     "pseudo_perplexity",
     "refresh_plugins",
+    "upload_preset",
 ]
 
 

@@ -274,6 +274,9 @@ def test_patience_is_a_number_of_seconds(monkeypatch):
     assert download_settings.patience() == 60
     monkeypatch.setenv("MLMZOO_DOWNLOAD_TIMEOUT", "1.5")
     assert download_settings.patience() == 1.5
+    assert download_settings.patience("upload") == 600
+    monkeypatch.setenv("MLMZOO_UPLOAD_TIMEOUT", "2")
+    assert download_settings.patience("upload") == 2
     for wrong in ("soon", "0", "-1", "nan"):
         monkeypatch.setenv("MLMZOO_DOWNLOAD_TIMEOUT", wrong)
         with pytest.warns(PresetWarning, match=f"'{wrong}'.*60 is used"):

@@ -1,8 +1,11 @@
 import keras
 import numpy as np
 import pytest
+from writable_hub import WritableHub
+from writable_kaggle import WritableKaggle
 
 from mlmzoo.plugins import registry
+from mlmzoo.presets.sources import downloader
 from mlmzoo.tasks.seeding import set_seed
 from mlmzoo.testing import tiny_task
 from mlmzoo.testing.promises import EAGER
@@ -84,3 +87,27 @@ def row():
         return [tokenizer.start_token_id, *inside, tokenizer.end_token_id]
 
     return row
+
+
+@pytest.fixture(scope="module")
+def _no_process_stays():
+    yield
+    downloader._running = None
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch, _no_process_stays):
+    """A loopback Hugging Face Hub without repositories, and a token for it."""
+    with WritableHub() as server:
+        server.use(monkeypatch, tmp_path / "cache")
+        monkeypatch.setenv("HF_TOKEN", "hf_very-secret")
+        yield server
+
+
+@pytest.fixture
+def kaggle(tmp_path, monkeypatch, _no_process_stays):
+    """A loopback Kaggle without models, and credentials for it."""
+    with WritableKaggle() as server:
+        server.use(monkeypatch, tmp_path / "cache")
+        monkeypatch.setenv("KAGGLE_API_TOKEN", "very-secret")
+        yield server

@@ -25,9 +25,14 @@ def _patch_hugging_face():
 
 
 def _patch_kaggle():
-    """No setting of kagglehub takes any address, so its table of addresses is patched."""
+    """No setting of kagglehub takes any address, so its table of addresses is patched.
+
+    The seconds between two attempts to upload are left out, too.
+    """
+    from kagglehub import gcs_upload
     from kagglesdk import kaggle_env
 
+    gcs_upload.time = _NoPauses(gcs_upload.time)
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = os.environ["TEST_KAGGLE_URL"]
 
 

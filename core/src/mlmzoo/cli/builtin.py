@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "Say how probable texts are.",
     "evaluate": "Measure a preset on text files.",
     "convert": "Rewrite a preset in another layout.",
+    "upload": "Send a preset to Hugging Face or Kaggle.",
     "export": "Write a model that runs without Keras.",
     "train": "Adapt a preset to text files, or train a model from scratch.",
     "propose-tokens": "List the words of text files that a tokenizer splits most.",

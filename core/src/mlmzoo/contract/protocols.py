@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np  # a tenth of a second that discovery need not wait for
 
+    from mlmzoo.contract.records import UploadRequest
+
 
 @runtime_checkable
 class Tokenizer(Protocol):
@@ -99,5 +101,30 @@ class Source(Protocol):
 
         Raises:
             HandleError: The handle is not of this source's form.
+        """
+        ...
+
+
+@runtime_checkable
+class UploadSource(Source, Protocol):
+    """A source that presets can be sent to, too."""
+
+    def check_upload(self, handle: str) -> None:
+        """Refuse a handle that nothing can be sent to. Makes no request.
+
+        Raises:
+            HandleError: It is of another form, or names what never changes.
+        """
+        ...
+
+    def upload(self, handle: str, request: UploadRequest) -> str:
+        """Store a preset as a whole or not at all; the handle of what was stored.
+
+        Only handles come here that `check_upload` let pass.
+
+        Raises:
+            HubUnavailableError: The place could not be reached, failed or stalled.
+            HubAccessError: The place refused it.
+            InputError: What was asked contradicts the preset or what is there.
         """
         ...

@@ -1,9 +1,10 @@
-"""The records a plugin returns: data and strings, nothing that imports a backend."""
+"""The records plugins return and are given: data and strings, nothing that imports a backend."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 API_VERSION = 1
@@ -88,6 +89,28 @@ class TaskBinding:
     family: str
     path: str
     api_version: int = 1
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """A whole preset that an `UploadSource` is asked to store.
+
+    Args:
+        directory: A directory that nobody else writes to. It holds the files to send and no other.
+        names: Their paths in it, with forward slashes.
+        replaced: Patterns (`fnmatch.fnmatchcase`) of what a preset's files are called. Files there
+            that match one and are not sent belong to an older preset, and go.
+        message: What the history of the place is to say of it.
+        license: Name of the licence, as the place calls it; ``None`` where nobody gave one.
+        public: Whether everybody may see what is made anew. What is there stays as it is.
+    """
+
+    directory: Path
+    names: tuple[str, ...]
+    replaced: tuple[str, ...]
+    message: str
+    license: str | None = None
+    public: bool = False
 
 
 @dataclass(frozen=True)

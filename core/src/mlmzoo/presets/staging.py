@@ -20,7 +20,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -90,6 +91,38 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
             for parent in missing:
                 with contextlib.suppress(OSError):
                     parent.rmdir()
+
+
+@contextlib.contextmanager
+def snapshot(target: Path, files: Mapping[str, Path]) -> Iterator[Path]:
+    """A directory that holds these files, and goes on holding them whatever takes their place.
+
+    Hard links beside `target`, so that nothing is copied; copies where no links can be made, and
+    in the system's place for temporary files where nothing can be made beside it.
+
+    Args:
+        target: The directory that the files are of.
+        files: Path in the new directory -> file.
+
+    Raises:
+        OSError: A file is gone, or cannot be copied.
+    """
+    _remove_leftovers(target)
+    with contextlib.ExitStack() as stack:
+        try:
+            staging = stack.enter_context(_locked_staging(target))
+        except OSError:
+            staging = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlmzoo-")))
+        new = staging / _NEW
+        new.mkdir()
+        for name, file in files.items():
+            link = new.joinpath(*name.split("/"))
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(os.path.realpath(file), link)
+            except OSError:
+                shutil.copyfile(file, link)
+        yield new
 
 
 def recover(target: Path) -> None:

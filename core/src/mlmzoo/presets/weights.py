@@ -192,6 +192,17 @@ def _folded(row: Weight, layout: str) -> str:
     return row.folded if layout == "transformers" else ""
 
 
+def require_names(rows: Iterable[Weight], tensors: Tensors, layout: str) -> None:
+    """See that a checkpoint has a tensor for every row that needs one.
+
+    Raises:
+        WeightsError: One is missing.
+    """
+    names = tensors.names()
+    stored = {row.ours: stored_name(row, layout) for row in rows if not row.optional}
+    _refuse([path for path, name in stored.items() if name not in names], [], stored, names)
+
+
 def require(
     rows: Sequence[Weight],
     tensors: Tensors,
@@ -212,9 +223,7 @@ def require(
     Raises:
         WeightsError: As `load`.
     """
-    names = tensors.names()
-    stored = {row.ours: stored_name(row, layout) for row in rows if not row.optional}
-    _refuse([path for path, name in stored.items() if name not in names], [], stored, names)
+    require_names(rows, tensors, layout)
     wanted = shapes()
     plan, missing = _plan(rows, tensors, wanted, layout, heads)
     present = sum(math.prod(wanted[row.ours]) for row, _ in plan)

@@ -1,4 +1,4 @@
-"""What the environment says about downloads, read at each use."""
+"""What the environment says about downloads and uploads, read at each use."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from mlmzoo.contract.errors import PresetWarning
 
 _OFFLINE = ("MLMZOO_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-_PATIENCE = "MLMZOO_DOWNLOAD_TIMEOUT"
-_USUAL_PATIENCE = 60.0
+_PATIENCE = {"download": 60.0, "upload": 600.0}
+"""Seconds. A hub that got a large file may be busy with it for minutes before it says a word."""
 
 
 def offline() -> str | None:
@@ -23,11 +23,16 @@ def offline() -> str | None:
     return None
 
 
-def patience() -> float:
-    """Seconds without progress after which a download is given up (MLMZOO_DOWNLOAD_TIMEOUT)."""
-    value = os.environ.get(_PATIENCE, "").strip()
+def patience(transfer: str = "download") -> float:
+    """Seconds without progress after which a transfer is given up.
+
+    Args:
+        transfer: ``"download"`` (MLMZOO_DOWNLOAD_TIMEOUT) or ``"upload"`` (MLMZOO_UPLOAD_TIMEOUT).
+    """
+    name, usual = f"MLMZOO_{transfer.upper()}_TIMEOUT", _PATIENCE[transfer]
+    value = os.environ.get(name, "").strip()
     if not value:
-        return _USUAL_PATIENCE
+        return usual
     try:
         seconds = float(value)
     except ValueError:
@@ -35,12 +40,11 @@ def patience() -> float:
     if seconds > 0:
         return seconds
     warnings.warn(
-        f"{_PATIENCE} is {value!r}, which is no number of seconds above 0; "
-        f"{_USUAL_PATIENCE:g} is used.",
+        f"{name} is {value!r}, which is no number of seconds above 0; {usual:g} is used.",
         PresetWarning,
         stacklevel=2,
     )
-    return _USUAL_PATIENCE
+    return usual
 
 
 def cache_directory() -> Path:

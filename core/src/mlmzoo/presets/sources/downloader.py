@@ -43,10 +43,11 @@ _READ_AT_START = ("HF_", "HUGGING", "KAGGLE", "HOME", "XDG_", "SSL_", "REQUESTS_
 
 _IN_EVERY_REQUEST = ("HF_HUB_CACHE", "KAGGLEHUB_CACHE")
 
-_WITHOUT = (
+WITHOUT = (
     "Load the preset once with an ordinary Python, which puts it into the cache, or save it with "
     "save_to_preset and load it from that directory"
 )
+"""What to do about a download where no process can be started."""
 
 
 class Ended(Exception):
@@ -59,9 +60,9 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     One request at a time; further threads wait.
 
     Args:
-        request: What to fetch; see `mlmzoo.presets.sources.downloader_main`. It may hold
+        request: What to fetch or send; see `mlmzoo.presets.sources.downloader_main`. It may hold
             credentials: it travels through a pipe that nobody else can read.
-        progress: What to look at while waiting.
+        progress: What to look at while waiting, and to tell how much was sent.
 
     Raises:
         Stalled: There was no progress; the process was ended.
@@ -89,7 +90,7 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             # It ended because it was idle, in the moment that it was asked.
         raise Ended(
             f"the downloading process ended with code {code} and without an answer"
-            f"{process.last_words()}. {'Try again' if process.ready else _WITHOUT}"
+            f"{process.last_words()}. {'Try again' if process.ready else WITHOUT}"
         )
 
 
@@ -110,7 +111,7 @@ class _Process:
             )
         except OSError as error:
             raise Ended(
-                f"the downloading process could not be started: {error}. {_WITHOUT}"
+                f"the downloading process could not be started: {error}. {WITHOUT}"
             ) from None
         self._settings = _settings()
         self._answers: SimpleQueue[bytes] = SimpleQueue()
@@ -167,7 +168,10 @@ class _Process:
             except Empty:
                 progress.look()
                 continue
-            return json.loads(line) if line else None
+            answer: dict[str, Any] | None = json.loads(line) if line else None
+            if answer is None or answer.keys() != {"sent"}:
+                return answer
+            progress.note(answer["sent"])
 
 
 def _read(process: subprocess.Popen[bytes], to: SimpleQueue[bytes]) -> None:
@@ -227,7 +231,7 @@ def _python() -> str:
         why = "sys.executable names no Python to start for it"
     else:
         return sys.executable
-    raise Ended(f"{why}. {_WITHOUT}")
+    raise Ended(f"{why}. {WITHOUT}")
 
 
 def _environment() -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The process that talks to the hubs; `mlmzoo.presets.sources.downloader` starts it.
 
 A line of JSON on standard input asks. An empty line on standard output says that the work begins,
-a line of JSON answers. A request names its ``"hub"`` (``"hf"`` or ``"kaggle"``); the rest is what
-`fetch` of that hub's module takes. End of input means that nobody waits any more: whatever is under
-way is broken off.
+a line of JSON answers; lines ``{"sent": bytes}`` before it say how far an upload is. A request
+names its ``"hub"`` (see `_WORK`); the rest is what the function named there takes. End of input
+means that nobody waits any more: whatever is under way is broken off.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from queue import Empty, SimpleQueue
@@ -22,9 +23,16 @@ from typing import IO, Any
 
 from mlmzoo.presets.sources.hub_faults import reason
 
-_CLIENTS = {"hf": "huggingface_client", "kaggle": "kaggle_client"}
+_WORK = {
+    "hf": ("huggingface_client", "fetch"),
+    "kaggle": ("kaggle_client", "fetch"),
+    "to hf": ("huggingface_upload_client", "upload"),
+    "to kaggle": ("kaggle_upload_client", "upload"),
+}
+"""``"hub"`` of a request -> module, and its function that does the work."""
 
 _IDLE = 20.0  # seconds without a request after which the process ends
+_SAID_EVERY = 0.25  # seconds between two lines on how far an upload is
 _GRACE = 1.0  # seconds to clean up in when nobody waits any more
 
 
@@ -44,23 +52,47 @@ def main() -> None:
             request = requests.get(timeout=_IDLE)
         except Empty:
             return
-        for line in _answer(json.loads(request)):
+        for line in _answer(json.loads(request), Count(answers)):
             print(line, file=answers, flush=True)
 
 
-def _answer(request: dict[str, Any]) -> Iterator[str]:
+def _answer(request: dict[str, Any], sent: Count) -> Iterator[str]:
     try:
-        client = import_module(f"mlmzoo.presets.sources.{_CLIENTS[request.pop('hub')]}")
+        module, name = _WORK[request.pop("hub")]
+        work = getattr(import_module(f"mlmzoo.presets.sources.{module}"), name)
     except Exception as error:  # also of settings that the client cannot read
         yield ""
         yield json.dumps({"fault": "client", "reason": reason(error)})
         return
     yield ""
     try:
-        answer = client.fetch(**request)
+        answer = work(**request, **({"sent": sent} if name == "upload" else {}))
     except Exception as error:
         answer = {"fault": "unavailable", "reason": reason(error)}
     yield json.dumps(answer)
+
+
+class Count:
+    """Counts bytes that are sent, from several threads, and says so a few times a second.
+
+    Args:
+        answers: Where to.
+    """
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._said = 0.0
+
+    def __call__(self, number: int) -> None:
+        """Add `number` bytes."""
+        with self._lock:
+            self._bytes += number
+            now = time.monotonic()
+            if now - self._said >= _SAID_EVERY:
+                self._said = now
+                print(json.dumps({"sent": self._bytes}), file=self._answers, flush=True)
 
 
 def _read(stdin: IO[str], requests: SimpleQueue[str]) -> None:

@@ -17,17 +17,24 @@ from mlmzoo.contract.errors import (
     MlmzooError,
     PresetMissingError,
 )
+from mlmzoo.contract.records import UploadRequest
 from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.checks import blob_of, is_intact
 from mlmzoo.presets.sources.download_settings import offline, patience
 from mlmzoo.presets.sources.file_names import check_file_name
 from mlmzoo.presets.sources.hub_faults import local_error, reason
 from mlmzoo.presets.sources.progress import Progress, Stalled
+from mlmzoo.presets.sources.uploading import Hub, send
 
 _FORM = "hf://org/name or hf://org/name@revision"
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _REVISION = re.compile(r"[^\s~^:?*\[\\\x00-\x1f\x7f/]+(?:/[^\s~^:?*\[\\\x00-\x1f\x7f/]+)*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_LOG_IN = (
+    "Log in with a token that may write there (`hf auth login`, or set HF_TOKEN); tokens are made "
+    "at https://huggingface.co/settings/tokens"
+)
 
 _PIN = "config.json"
 """Every preset has this file; the commit it comes from is the commit of all the others."""
@@ -312,23 +319,61 @@ class HuggingFaceSource:
         Raises:
             HandleError: The handle has another form.
         """
-        repository, at, revision = handle.removeprefix("hf://").partition("@")
-        parts = repository.split("/")
-        if len(parts) == 1 and _is_part(parts[0]):
-            hint = f"The organisation is missing: write hf://org/{repository}{at}{revision}."
-        elif len(parts) > 2 and all(_is_part(part) for part in parts[:2]) and parts[2] == "tree":
-            hint = f"Write hf://{parts[0]}/{parts[1]}@{'/'.join(parts[3:]) or 'main'}."
-        elif len(parts) != 2 or not all(_is_part(part) for part in parts):
-            hint = "It names a repository, not a folder or a file in it, and ends without a slash."
-        elif at and (not _REVISION.fullmatch(revision) or ".." in revision or "@{" in revision):
-            hint = "After the @ comes the name of a branch or tag, or a commit."
-        else:
-            return HuggingFaceFiles(
-                handle, repository, revision or "main", self._endpoint, self._cache
+        return HuggingFaceFiles(handle, *_parse(handle), self._endpoint, self._cache)
+
+    def check_upload(self, handle: str) -> None:
+        """Refuse what is no ``hf://org/name[@branch]``.
+
+        Raises:
+            HandleError: The handle has another form, or names a commit.
+        """
+        if _COMMIT.fullmatch(_parse(handle)[1]):
+            raise HandleError(
+                f"{handle!r} was to be uploaded to, and names a commit, which never changes. Give "
+                "hf://org/name, or a branch: hf://org/name@branch."
             )
-        raise HandleError(
-            f"{handle!r} is no preset on the Hugging Face Hub: the form is {_FORM}. {hint}"
-        )
+
+    def upload(self, handle: str, request: UploadRequest) -> str:
+        """Send a preset in one commit; the handle of that commit.
+
+        A repository that is not there is made, and so is a branch.
+
+        Raises:
+            HandleError: The handle has another form.
+            HubUnavailableError: The hub could not be reached, failed or stalled.
+            HubAccessError: There is no token, or the hub refused.
+            InputError: The card contradicts the licence, or has metadata that the hub refuses.
+        """
+        repository, revision = _parse(handle)
+        asked = {
+            "hub": "to hf",
+            "repository": repository,
+            "revision": revision,
+            "endpoint": self._endpoint,
+            "token": _notebook_token(),
+        }
+        page = f"https://huggingface.co/{repository}"
+        answer = send(Hub("Hugging Face", handle, page, _LOG_IN, "huggingface_hub"), asked, request)
+        return f"hf://{repository}@{answer['commit']}"
+
+
+def _parse(handle: str) -> tuple[str, str]:
+    """Repository and revision of a handle."""
+    repository, at, revision = handle.removeprefix("hf://").partition("@")
+    parts = repository.split("/")
+    if len(parts) == 1 and _is_part(parts[0]):
+        hint = f"The organisation is missing: write hf://org/{repository}{at}{revision}."
+    elif len(parts) > 2 and all(_is_part(part) for part in parts[:2]) and parts[2] == "tree":
+        hint = f"Write hf://{parts[0]}/{parts[1]}@{'/'.join(parts[3:]) or 'main'}."
+    elif len(parts) != 2 or not all(_is_part(part) for part in parts):
+        hint = "It names a repository, not a folder or a file in it, and ends without a slash."
+    elif at and (not _REVISION.fullmatch(revision) or ".." in revision or "@{" in revision):
+        hint = "After the @ comes the name of a branch or tag, or a commit."
+    else:
+        return repository, revision or "main"
+    raise HandleError(
+        f"{handle!r} is no preset on the Hugging Face Hub: the form is {_FORM}. {hint}"
+    )
 
 
 def _is_part(text: str) -> bool:

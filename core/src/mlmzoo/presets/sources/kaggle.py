@@ -17,16 +17,20 @@ from mlmzoo.contract.errors import (
     PresetMissingError,
     PresetWarning,
 )
+from mlmzoo.contract.records import UploadRequest
 from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.download_settings import offline, patience
 from mlmzoo.presets.sources.file_names import check_file_name
 from mlmzoo.presets.sources.hub_faults import local, local_error
 from mlmzoo.presets.sources.kaggle_cache import KaggleCache
 from mlmzoo.presets.sources.progress import Progress, Stalled
+from mlmzoo.presets.sources.uploading import Hub, send
 
 _FORM = "kaggle://org/model/framework/variation or kaggle://org/model/framework/variation/version"
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 _VERSION = re.compile(r"[1-9][0-9]*")
+
+_LOG_IN = "Log in (`kagglehub.login()`, or set KAGGLE_API_TOKEN) as somebody who may write there"
 
 _PIN = "config.json"
 """Every preset has this file, so that it is not there means that there is no such preset, and the
@@ -246,16 +250,48 @@ class KaggleSource:
         Raises:
             HandleError: The handle has another form.
         """
-        parts = handle.removeprefix("kaggle://").split("/")
-        if not all(parts):
-            hint = "A part of it is empty; it ends without a slash."
-        elif len(parts) not in (4, 5):
-            hint = f"It has {len(parts)} parts, not four or five."
-        elif not all(map(_PART.fullmatch, parts[:4])):
-            hint = "A part of it has characters that Kaggle does not know in names."
-        elif len(parts) == 5 and not _VERSION.fullmatch(parts[4]):
-            hint = f"The version is a number such as 1, not {parts[4]!r}."
-        else:
-            version = int(parts[4]) if len(parts) == 5 else None
-            return KaggleFiles(handle, "/".join(parts[:4]), version)
-        raise HandleError(f"{handle!r} is no preset on Kaggle: the form is {_FORM}. {hint}")
+        return KaggleFiles(handle, *_parse(handle))
+
+    def check_upload(self, handle: str) -> None:
+        """Refuse what is no ``kaggle://org/model/framework/variation``.
+
+        Raises:
+            HandleError: The handle has another form, or names a version.
+        """
+        model, version = _parse(handle)
+        if version is not None:
+            raise HandleError(
+                f"{handle!r} was to be uploaded to, and names a version; Kaggle numbers them "
+                f"itself. Write kaggle://{model}."
+            )
+
+    def upload(self, handle: str, request: UploadRequest) -> str:
+        """Send a preset as a new version; the handle of the variation.
+
+        Raises:
+            HandleError: The handle has another form.
+            HubUnavailableError: Kaggle could not be reached, failed or stalled.
+            HubAccessError: There are no credentials, or Kaggle refused.
+            InputError: A licence was given for a variation that has one already.
+        """
+        model, _ = _parse(handle)
+        asked = {"hub": "to kaggle", "model": model, "credentials": _credentials()}
+        page = f"https://www.kaggle.com/models/{model}"
+        send(Hub("Kaggle", handle, page, _LOG_IN, "kagglehub"), asked, request)
+        return f"kaggle://{model}"
+
+
+def _parse(handle: str) -> tuple[str, int | None]:
+    """Variation and version of a handle."""
+    parts = handle.removeprefix("kaggle://").split("/")
+    if not all(parts):
+        hint = "A part of it is empty; it ends without a slash."
+    elif len(parts) not in (4, 5):
+        hint = f"It has {len(parts)} parts, not four or five."
+    elif not all(map(_PART.fullmatch, parts[:4])):
+        hint = "A part of it has characters that Kaggle does not know in names."
+    elif len(parts) == 5 and not _VERSION.fullmatch(parts[4]):
+        hint = f"The version is a number such as 1, not {parts[4]!r}."
+    else:
+        return "/".join(parts[:4]), int(parts[4]) if len(parts) == 5 else None
+    raise HandleError(f"{handle!r} is no preset on Kaggle: the form is {_FORM}. {hint}")

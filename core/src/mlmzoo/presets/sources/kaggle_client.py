@@ -44,14 +44,14 @@ def fetch(
     """
     os.environ["KAGGLEHUB_CACHE"] = directory
     _watch_sizes()
-    _log_in(credentials)
+    log_in(credentials)
     try:
         path = kagglehub.model_download(model, path=name)
         if is_web_page(Path(path), name):
             raise _NotTheFile("a web page was sent in the place of the file")
         return {"path": path}
     except Exception as error:
-        status = _status(error)
+        status = status_in(error)
         response: Any = getattr(error, "response", None)
         if response is not None:
             response.close()  # kagglehub leaves refused connections open
@@ -63,7 +63,7 @@ def fetch(
             error
         ):  # of a notebook, where files are mounted
             return {"absent": True}
-        return _fault(error, status)
+        return fault_of(error, status)
 
 
 def _watch_sizes() -> None:
@@ -88,7 +88,8 @@ def _watch_sizes() -> None:
     http_resolver.download_file = watched
 
 
-def _log_in(credentials: Mapping[str, str] | None) -> None:
+def log_in(credentials: Mapping[str, str] | None) -> None:
+    """Take credentials that only the other process knows."""
     if credentials is None:
         return
     if credentials.get("api_key"):
@@ -97,7 +98,8 @@ def _log_in(credentials: Mapping[str, str] | None) -> None:
         config.set_kaggle_credentials(credentials["username"], credentials["key"])
 
 
-def _fault(error: Exception, status: int | None) -> dict[str, Any]:
+def fault_of(error: Exception, status: int | None) -> dict[str, Any]:
+    """The fault that an error of kagglehub stands for; `status` is that of `status_in`."""
     if of_this_machine := local(error):
         return of_this_machine
     kind = "unavailable"
@@ -112,7 +114,7 @@ def _fault(error: Exception, status: int | None) -> dict[str, Any]:
     return {"fault": kind, "reason": reason(error), "status": status}
 
 
-def _status(error: Exception) -> int | None:
+def status_in(error: Exception) -> int | None:
     """HTTP status, also where Kaggle puts it into the body of an answer with status 200."""
     status = status_of(error)
     if status is not None and status < 400:

@@ -1,4 +1,4 @@
-"""The progress of a download: the files it writes grow, or it is given up; a line shows it."""
+"""The progress of a transfer: files grow, or bytes are sent, or it is given up; a line shows it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,30 @@ class Stalled(Exception):
 
 
 class Progress:
-    """Looks at a directory from time to time.
+    """Looks at a directory from time to time, or is told what was sent.
 
     Use as a context manager. Where standard error is a terminal or a notebook, and unless
     ``HF_HUB_DISABLE_PROGRESS_BARS`` is set, a line there shows what has arrived after a second.
 
     Args:
-        directory: Where the files are written; need not exist yet.
+        directory: Where the files are written; need not exist yet. ``None`` where none are.
         patience: Seconds without a change after which the wait is over.
-        label: What is downloaded, for the line.
+        label: What is transferred, for the line.
+        total: Number of bytes that will be sent, for the line.
     """
 
-    def __init__(self, directory: Path, patience: float, label: str = "download"):
+    def __init__(
+        self,
+        directory: Path | None,
+        patience: float,
+        label: str = "download",
+        total: int | None = None,
+    ):
         self._directory = directory
         self._patience = patience
         self._label = label
+        self._total = total
+        self._sent = 0
         self._line: Any = None
         self._task: Any = None
         self.every = min(0.5, patience / 4)
@@ -42,6 +51,11 @@ class Progress:
         self._state = self._measure()
         self._before = self._state[0]
         self._start = self._since = time.monotonic()
+
+    def note(self, sent: int) -> None:
+        """Take down how many bytes were sent so far, and look."""
+        self._sent = sent
+        self.look()
 
     def look(self) -> None:
         """Note a change, or raise `Stalled` where there has been none for too long."""
@@ -57,7 +71,7 @@ class Progress:
 
             columns = TextColumn("{task.description}"), DownloadColumn(), TimeElapsedColumn()
             self._line = Line(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._line.add_task(self._label, total=None)
+            self._task = self._line.add_task(self._label, total=self._total)
             self._line.start()
         if self._line is not None:
             self._line.update(self._task, completed=max(state[0] - self._before, 0))
@@ -71,8 +85,8 @@ class Progress:
 
     def _measure(self) -> tuple[int, int]:
         """Sizes and times of change: a file can have its size from the start."""
-        sizes = times = 0
-        for path in self._directory.rglob("*"):
+        sizes, times = self._sent, 0
+        for path in self._directory.rglob("*") if self._directory else ():
             try:
                 stat = path.lstat()
             except OSError:  # renamed or removed between the listing and the look

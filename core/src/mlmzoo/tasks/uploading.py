@@ -1,0 +1,198 @@
+"""`upload_preset`: a directory is seen to be a whole preset, and its files are sent to a hub.
+
+Nothing of it imports Keras. What is looked at is what a load would look at first: the configs, the
+names of the tensors, the files of the tokenizer. The source of the handle's scheme does the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlmzoo.contract.errors import HandleError, HubUnavailableError, PresetFormatError
+from mlmzoo.contract.protocols import Files, UploadSource
+from mlmzoo.contract.records import UploadRequest
+from mlmzoo.plugins import registry
+from mlmzoo.presets import layouts, weights
+from mlmzoo.presets.contents import Contents
+from mlmzoo.presets.layouts.place import MODEL, PREPROCESSOR, TOKENIZER, has_vocabulary
+from mlmzoo.presets.resolver import resolve
+from mlmzoo.presets.sources.download_settings import offline
+from mlmzoo.presets.sources.pinned import PinnedFiles
+from mlmzoo.presets.staging import snapshot
+from mlmzoo.presets.vanishing import still_there
+
+PATTERNS = (*MODEL, *TOKENIZER, *PREPROCESSOR)
+BESIDE = ("README.md", "LICENSE*", "training.json")
+"""What is sent with a preset, and stays there when another one takes its place."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A preset that was found to be whole, and where it is to go.
+
+    Args:
+        handle: Where to.
+        source: What answers to the handle's scheme.
+        files: The preset.
+        paths: Name in the preset of each file that is sent -> where it is.
+        left_out: What else is in the directory; folders end with a slash.
+    """
+
+    handle: str
+    source: UploadSource
+    files: PinnedFiles
+    paths: dict[str, Path]
+    left_out: tuple[str, ...]
+
+    def send(self, *, public: bool, message: str | None, license: str | None) -> str:
+        """Send it; see `upload_preset`."""
+        if forbidden := offline():
+            raise HubUnavailableError(
+                f"{self.files.handle} was to be uploaded to {self.handle}, and {forbidden} forbids "
+                "every request. Unset the variable."
+            )
+        directory = Path(os.path.realpath(self.files.directory))
+        with contextlib.ExitStack() as stack:
+            with still_there(self.files.handle):
+                place = stack.enter_context(snapshot(directory, self.paths))
+            self.files.require_same()
+            request = UploadRequest(
+                directory=place,
+                names=tuple(self.paths),
+                replaced=PATTERNS,
+                message=message or "Upload a preset with mlmzoo",
+                license=license,
+                public=public,
+            )
+            return self.source.upload(self.handle, request)
+
+
+def upload_preset(
+    directory: str | os.PathLike[str],
+    handle: str,
+    *,
+    public: bool = False,
+    message: str | None = None,
+    license: str | None = None,
+) -> str:
+    """Send a preset to a hub: the files of the preset, and no other that is in the directory.
+
+    It is there as a whole or not at all.
+
+    Args:
+        directory: Holds the preset, in either layout.
+        handle: ``hf://org/name[@branch]``, ``kaggle://org/model/framework/variation``, or what
+            another source takes.
+        public: Whether a repository that is made for it is public. One that is there stays as
+            it is.
+        message: What the history there is to say.
+        license: The licence, by the name that the hub has for it. Hugging Face keeps it in the
+            metadata of `README.md`, Kaggle takes it for a new variation. Left out where ``None``.
+
+    Returns:
+        The handle to load it from: on Hugging Face of the very commit, on Kaggle of the variation.
+
+    Raises:
+        HandleError: `handle` is of no known form, or names what never changes.
+        PresetMissingError: `directory` is not there, or holds no preset.
+        PresetFormatError: It holds a damaged or incomplete one, or links that lead out of it.
+        WeightsError: Weights are missing.
+        HubAccessError: There are no credentials, or the hub refused.
+        HubUnavailableError: The hub could not be reached, failed or stalled; or requests are
+            forbidden.
+        InputError: The licence contradicts the preset's card or what is there.
+    """
+    return plan(directory, handle).send(public=public, message=message, license=license)
+
+
+def plan(directory: str | os.PathLike[str], handle: str) -> Upload:
+    """See that a preset is whole and can go to a handle, without any request."""
+    if "://" in str(directory):
+        raise HandleError(
+            f"A preset was to be uploaded from {os.fspath(directory)!r}, which is no directory. "
+            "The directory comes first, then the handle."
+        )
+    source = _source(handle)
+    source.check_upload(handle)
+    # As a path: never a built-in preset of that name.
+    (found,) = resolve(Path(directory), registry()).files
+    files = _Noted(found)
+    contents = layouts.read(files, registry())
+    _require_weights(contents)
+    names = sorted({*files.names, *_matching(files.directory, (*PATTERNS, *BESIDE))})
+    if not has_vocabulary(names, contents.layout) or contents.tokenizer is None:
+        raise PresetFormatError(
+            f"{files.handle} was to be uploaded, and holds no tokenizer, or half of one, so nobody "
+            "could give it a text. Save the tokenizer there, too, with save_to_preset."
+        )
+    paths = {name: path for name in names if (path := files.path(name))}
+    left_out = tuple(_others(files.directory, "", frozenset(paths)))
+    return Upload(handle, source, files, paths, left_out)
+
+
+class _Noted(PinnedFiles):
+    """Files that remember which of them were asked for and are there."""
+
+    def __init__(self, files: Files) -> None:
+        assert isinstance(files, PinnedFiles)  # as all directories are
+        super().__init__(files.directory, files.handle)
+        self.names: set[str] = set()
+
+    def path(self, name: str) -> Path | None:
+        path = super().path(name)
+        if path is not None:
+            self.names.add(name)
+        return path
+
+
+def _source(handle: str) -> UploadSource:
+    scheme, separator, _ = str(handle).partition("://")
+    known = {name: registry().source(name) for name in registry().schemes}
+    able = {name: source for name, source in known.items() if isinstance(source, UploadSource)}
+    if separator and scheme in able:
+        return able[scheme]
+    found = f"{scheme}:// only loads" if separator and scheme in known else "that names no place"
+    raise HandleError(
+        f"A preset was to be uploaded to {handle!r}, and {found}. Presets go to "
+        f"{', '.join(f'{name}://…' for name in sorted(able))}, such as hf://org/name or "
+        "kaggle://org/model/framework/variation."
+    )
+
+
+def _require_weights(contents: Contents) -> None:
+    """See that all weights are there by name, as a load would do first.
+
+    Raises:
+        WeightsError: One is missing.
+        PresetMissingError: There are none of the backbone.
+        PresetFormatError: A file of weights is damaged.
+    """
+    for part in ("backbone", "head") if contents.has_head else ("backbone",):
+        rows = weights.expand(contents.checkpoint, contents.backbone, part)
+        with contents.open_weights(part) as tensors:
+            weights.require_names(rows, tensors, contents.layout)
+
+
+def _matching(directory: Path, patterns: tuple[str, ...]) -> Iterator[str]:
+    """Files whose names are of these forms, and not hidden."""
+    for pattern in patterns:
+        for path in directory.glob(pattern):
+            if not path.is_dir() and not path.name.startswith("."):
+                yield path.relative_to(directory).as_posix()
+
+
+def _others(directory: Path, inside: str, sent: frozenset[str]) -> Iterator[str]:
+    """What else is there; a folder that nothing is sent of is one."""
+    for path in sorted(directory.iterdir()):
+        name = f"{inside}{path.name}"
+        if path.is_dir() and not path.is_symlink():
+            if any(one.startswith(f"{name}/") for one in sent):
+                yield from _others(path, f"{name}/", sent)
+            else:
+                yield f"{name}/"
+        elif name not in sent:
+            yield name
