@@ -42,6 +42,7 @@ def test_words_that_are_split_are_listed_with_their_pieces(mlmzoo, trained, prop
     assert proposing[0][1:] == (3, 2) and len(proposing[0][0]) > 10
     assert "foxglove" in done.stdout and "1,200" in done.stdout and "hare ##bell" in done.stdout
     assert mlmzoo(*args, "--words").stdout == "foxglove\nharebell\n"
+    assert mlmzoo(*args, "--words", "--json").exit_code == 2
     assert json.loads(mlmzoo(*args, "--json").stdout) == [
         {**each.to_dict(), "pieces": list(each.pieces)} for each in FOUND
     ]

@@ -1,5 +1,8 @@
 """More tokens for a whole model."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -118,3 +121,72 @@ def test_a_model_that_cannot_grow_says_so_and_stays_as_it_was(make):
     quantised.quantize("int8")
     with pytest.raises(QuantizedModelError, match="Add them before `quantize`"):
         quantised.add_tokens(NEW)
+
+
+class Custom(keras.optimizers.SGD):
+    """Of somebody's own, and registered nowhere."""
+
+
+class Demanding(keras.optimizers.SGD):
+    def __init__(self, needed):
+        super().__init__(0.1)
+
+
+def mean(y, logits):
+    return keras.ops.mean(logits)
+
+
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.25
+
+    def get_config(self):
+        return {}
+
+
+def test_what_a_model_was_compiled_with_stays_whoever_wrote_it(model):
+    schedule = Falling()
+    model.compile(Custom(schedule), loss=mean, run_eagerly=model.run_eagerly)
+    model.fit([TEXT] * 4, verbose=0, batch_size=4)
+    model.add_tokens(NEW)
+    assert type(model.optimizer) is Custom and model.loss is mean
+    assert model.optimizer._learning_rate is schedule
+    assert int(model.optimizer.iterations) == 0
+    model.fit([TEXT] * 4, verbose=0, batch_size=4)
+
+
+def test_an_optimizer_that_cannot_be_made_anew_is_named_and_nothing_changes(model):
+    model.compile(Demanding(1), run_eagerly=model.run_eagerly)
+    backbone, preprocessor = model.backbone, model.preprocessor
+    with pytest.raises(InputError, match="compiled with a Demanding, which cannot be made anew"):
+        model.add_tokens(NEW)
+    assert model.backbone is backbone and model.preprocessor is preprocessor
+    with pytest.raises(InputError, match="compiled with a Demanding"):
+        model.backbone = type(backbone).from_config(backbone.get_config())
+    assert model.backbone is backbone
+
+
+def test_a_variable_that_is_frozen_alone_stays_so(model):
+    model.backbone.token_embedding.embeddings.trainable = False
+    model.add_tokens(NEW)
+    assert not model.backbone.token_embedding.embeddings.trainable
+    assert model.mlm_head.output_bias.trainable
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch's modules")
+def test_pytorch_sees_the_new_parameters_and_no_others(model):
+    count = len(list(model.parameters()))
+    model.add_tokens(NEW)
+    assert len(list(model.parameters())) == count
+    rows = {len(each) for each in model.state_dict().values() if each.ndim}
+    assert model.backbone.vocabulary_size in rows
+    assert model.backbone.vocabulary_size - len(NEW) not in rows
+
+
+def test_the_layers_that_went_are_let_go(model):
+    model.embed(TEXT, layer=0)
+    model.score(TEXT)
+    before = weakref.ref(model.backbone)
+    model.add_tokens(NEW)
+    gc.collect()
+    assert before() is None

@@ -32,6 +32,9 @@ def command(
 
     The first ones are those with which the text would have the fewest tokens.
     """
+    if words and as_json:
+        raise click.UsageError("Give --words or --json, and not both.")
+
     from mlmzoo.data.text_files import stream_lines
 
     texts = stream_lines(data)  # before the backend: a wrong path is said at once

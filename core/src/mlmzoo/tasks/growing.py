@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
@@ -14,7 +14,7 @@ from mlmzoo.kit.layers.initializers import skip_initialization
 from mlmzoo.kit.tokenizers.growth import Growth
 
 
-def add_tokens(task: Any, tokens: Sequence[str]) -> dict[str, int]:
+def add_tokens(task: Any, tokens: Iterable[str]) -> dict[str, int]:
     """What `MaskedLM.add_tokens` does."""
     _refuse_what_cannot_grow(task)
     old = task.preprocessor.tokenizer
@@ -57,20 +57,22 @@ def _origins(old: Any, growth: Growth, rows: int) -> list[tuple[int, ...]]:
         rows: Rows of the embedding before; those that no token uses are used first.
     """
     ids = {token: id for id, token in enumerate(old.get_vocabulary())}
+    # A name that was not there and is not new stands for an id that no token has.
     origins = [
-        growth.pieces[token] if token in growth.pieces else (ids.get(token, id),)
-        for id, token in enumerate(growth.tokenizer.get_vocabulary())
+        growth.pieces[token] if token in growth.pieces else (ids.get(token, old.pad_token_id),)
+        for token in growth.tokenizer.get_vocabulary()
     ]
     return origins + [(row,) for row in range(len(origins), rows)]
 
 
 def _fill(new: Any, old: Any, growing: Any, origins: list[tuple[int, ...]]) -> None:
     """Give a layer the values of its smaller twin, seeds and what is frozen included."""
+    for layer, twin in zip(new._flatten_layers(), old._flatten_layers(), strict=True):
+        layer.trainable = twin.trainable
     for variable, before in zip(new.variables, old.variables, strict=True):
         value = keras.ops.convert_to_numpy(before)
         variable.assign(_means(value, origins) if before is growing else value)
-    for layer, twin in zip(new._flatten_layers(), old._flatten_layers(), strict=True):
-        layer.trainable = twin.trainable
+        variable.trainable = before.trainable  # which may be frozen alone
 
 
 def _means(rows: np.ndarray, origins: list[tuple[int, ...]]) -> np.ndarray:

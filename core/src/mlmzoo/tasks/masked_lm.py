@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -168,16 +168,18 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
             self._loss_tracker.weigh(weights)
         return super().compute_metrics(x, y, y_pred, weights)
 
-    def add_tokens(self, tokens: Sequence[str]) -> dict[str, int]:
+    def add_tokens(self, tokens: Iterable[str]) -> dict[str, int]:
         """Make one token of each of some words, in tokenizer, embedding and head together.
 
         The row of a new token in the embedding, and its bias in the head, are the means of those
-        of the pieces that it was; nothing else changes, but special tokens at the end of a
-        vocabulary move up to stay there. Add tokens before training: the optimizer starts afresh.
+        of the pieces that it was; other tokens keep theirs. In sentencepiece vocabularies, tokens
+        behind the pieces (the mask of some families, texts that were added) move up, so ask for
+        ids again. The model gets a new backbone and a new head, and is compiled anew: add tokens
+        before training. Another model with the same backbone keeps the old one.
 
-        A word becomes a piece of the vocabulary as if it had been learnt; with byte-level BPE, it
-        is the word with a space before it. A text with spaces or punctuation in it is found before
-        texts are split, wherever it stands. What else KerasHub will make of these, saving says.
+        A word becomes a piece of the vocabulary, as if it had been learnt; a text with spaces or
+        punctuation in it is found before texts are split. What else KerasHub will make of these,
+        saving says.
 
         Args:
             tokens: Words, or other texts; `Tokenizer.propose_tokens` finds some.
@@ -187,8 +189,8 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
 
         Raises:
             InputError: One is in the vocabulary already, is there twice, is empty or cannot become
-                one token; or the model has no preprocessor, or LoRA updates. Nothing has changed
-                then.
+                one token; or the model has no preprocessor, has LoRA updates, or an optimizer that
+                cannot be made anew. Nothing has changed then.
             QuantizedModelError: The model is quantised.
 
         Example:

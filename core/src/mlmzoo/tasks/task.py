@@ -11,6 +11,7 @@ import keras
 from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.backbone import Backbone
+from mlmzoo.tasks.derived import forget_derived
 from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.preprocessor import Preprocessor
 from mlmzoo.tasks.presettable import Presettable
@@ -72,14 +73,18 @@ class Task(Presettable, keras.Model):
             )
 
     def _exchange(self, **layers: Any) -> None:
-        """Let layers take the place of those of the same names."""
+        """Let layers take the place of those of the same names, or raise and change nothing."""
+        # The optimizer and the compiled steps hold the variables of those that go.
+        compiled = _compiled_anew(self) if self.compiled else None
         for name, layer in layers.items():
             # A built Keras model takes no further layer, but lets one take another's place.
             self._tracker.replace_tracked_value("layers", getattr(self, name), layer)
             super().__setattr__(name, layer)
-        if self.compiled:
-            # The optimizer and the compiled steps hold the variables of the others.
-            self.compile_from_config(self.get_compile_config())
+        forget_derived(self)
+        if keras.backend.backend() == "torch":
+            self._track_variables()  # else PyTorch goes on counting the old ones as parameters
+        if compiled is not None:
+            self.compile(**compiled)
 
     @classmethod
     def from_preset(
@@ -194,6 +199,31 @@ class Task(Presettable, keras.Model):
                 f"vocabulary size {tokenizer.vocabulary_size():,}"
             )
         super().summary(*args, **kwargs)
+
+
+def _compiled_anew(task: Task) -> dict[str, Any]:
+    """What `compile` was given, but with an optimizer that has met no variables.
+
+    Raises:
+        InputError: Such an optimizer cannot be made.
+    """
+    given = dict(task._compile_config.config)
+    optimizer = given["optimizer"]
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        schedule = optimizer._learning_rate
+        try:
+            config = optimizer.get_config()
+            if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+                config["learning_rate"] = schedule  # itself: its class may be registered nowhere
+            given["optimizer"] = type(optimizer).from_config(config)
+        except Exception as error:
+            raise InputError(
+                f"A part of a model was to be exchanged that is compiled with a "
+                f"{type(optimizer).__name__}, which cannot be made anew from its config "
+                f"({type(error).__name__}: {error!s:.200}), and this one holds the old weights. "
+                "Exchange it first, and compile the model then."
+            ) from error
+    return given
 
 
 def _sizes(backbone: Backbone) -> dict[str, int]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tokenizers")
@@ -12,7 +13,7 @@ pytest.importorskip("sentencepiece")
 pytest.importorskip("google.protobuf")
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.kit.tokenizers import growth
+from mlmzoo.kit.tokenizers import growth, unigram_growth
 from mlmzoo.kit.tokenizers.base import TokenizerBase
 from mlmzoo.kit.tokenizers.byte_level_bpe import ByteLevelBPE
 from mlmzoo.kit.tokenizers.unigram import Unigram
@@ -133,14 +134,104 @@ def test_merges_stay_as_they_are_and_one_token_is_added_for_a_word(made):
     assert not made["bpe"].grow(["New York"]).tokenizer.ignore_merges
 
 
-def test_a_word_is_not_preferred_inside_of_others(made):
-    for name in ("unigram", "mask last"):
-        tokenizer = made[name]
-        known = [token for token in tokenizer.get_vocabulary() if token.startswith("▁Mos")]
-        text = "Moses spake unto the children" if known else "the children of Israel"
-        short = text.split()[0][:2] + "q"
-        grown = tokenizer.grow([short]).tokenizer
-        assert tokens(grown, text) == tokens(tokenizer, text)
+@pytest.mark.parametrize("name", ["unigram", "mask last"])
+def test_words_that_begin_one_another_are_found_in_any_order(made, name):
+    words = ["data", "database", "databases", "website", "websites", "websitesque"]
+    for order in (words, words[::-1]):
+        together = made[name].grow(order).tokenizer
+        one_by_one = made[name]
+        for word in order:
+            one_by_one = one_by_one.grow([word]).tokenizer
+        for grown in (together, one_by_one):
+            assert tokens(grown, "the " + " ".join(words))[-6:] == [f"▁{word}" for word in words]
+
+
+@pytest.mark.parametrize("name", ["unigram", "mask last"])
+def test_longer_words_keep_their_pieces_where_their_beginnings_are_added(made, name, corpus):
+    tokenizer = made[name]
+    pieces = [token for token in tokenizer.get_vocabulary() if len(token) > 5 and token[0] == "▁"]
+    whole = [piece for piece in pieces if tokens(tokenizer, piece[1:]) == [piece]]
+    assert len(whole) > 50
+    begins = sorted({piece[1:-2] for piece in whole} - {piece[1:] for piece in pieces})
+    new = [text for text in begins if len(tokens(tokenizer, text)) > 1]
+    grown = tokenizer.grow(new).tokenizer
+    assert len(new) > 20
+    assert all(tokens(grown, piece[1:]) == [piece] for piece in whole)
+
+
+@pytest.mark.parametrize("name", ["unigram", "mask last"])
+def test_a_word_is_taken_where_its_pieces_were_and_nowhere_else(made, name, corpus):
+    tokenizer = made[name]
+    words = {word.strip(".,;:?!()'") for text in corpus for word in text.split()}
+    split = sorted(word for word in words if len(word) > 3 and len(tokens(tokenizer, word)) > 2)
+    new = [word[:3] for word in split if len(tokens(tokenizer, word[:3])) > 1][:40]
+    new = list(dict.fromkeys(map(str.lower, new)))
+    grown = tokenizer.grow(new).tokenizer
+    for text in corpus:
+        before, after = tokens(tokenizer, text), tokens(grown, text)
+        if before != after:  # a new one took the place of just its pieces
+            for token in new:
+                after = [
+                    piece
+                    for found in after
+                    for piece in (tokens(tokenizer, token) if found == f"▁{token}" else [found])
+                ]
+            assert after == before
+
+
+def test_a_word_with_unknown_characters_becomes_one_token(tokenizer):
+    grown = tokenizer.grow(["naẅẅet"])
+    assert grown.ids["naẅẅet"] in grown.tokenizer("the naẅẅet of")
+
+
+def test_a_longer_word_that_cannot_be_kept_is_named(made, monkeypatch):
+    grown = made["unigram"].grow(["databases"]).tokenizer
+    monkeypatch.setattr(unigram_growth, "_ROUNDS", 1)
+    with pytest.raises(InputError, match=r"so that '▁databases' is still found\. Leave out"):
+        grown.grow(["database"])
+
+
+@pytest.mark.parametrize("name", ["bpe", "unigram", "mask last"])
+def test_words_of_scripts_without_spaces_are_found_in_running_text(made, name):
+    grown = made[name].grow(["北京大学"])
+    assert grown.ids["北京大学"] in grown.tokenizer("我在北京大学学习")
+
+
+@pytest.mark.parametrize("name", ["wordpiece", "bpe"])
+def test_texts_that_begin_and_end_as_words_are_not_found_inside_of_words(made, name):
+    grown = made[name].grow(["New York", "[E1]"])
+    assert grown.ids["New York"] in grown.tokenizer("of New York, and")
+    assert grown.ids["New York"] not in grown.tokenizer("the New Yorkers")
+    assert grown.ids["[E1]"] in grown.tokenizer("x[E1]y")
+
+
+def test_letters_and_digits_that_merges_part_are_found_as_a_word(made):
+    grown = made["bpe"].grow(["h1"])
+    assert grown.ids["h1"] in grown.tokenizer("the h1 of")
+    assert grown.ids["h1"] not in grown.tokenizer("the graph1 of")
+
+
+def test_others_are_found_in_any_case_where_text_is_lowercased(made):
+    for name in ("wordpiece", "mask last"):
+        grown = made[name].grow(["COVID-19"])
+        for text in ("of COVID-19 and", "of covid-19 and", "of Covid-19 and"):
+            assert grown.ids["COVID-19"] in grown.tokenizer(text)
+    grown = made["unigram"].grow(["COVID-19"])
+    assert grown.ids["COVID-19"] not in grown.tokenizer("of covid-19 and")
+
+
+def test_notes_on_files_stay(tokenizer):
+    tokenizer.notes = ("A note.",)
+    assert tokenizer.grow(["foxglove"]).tokenizer.notes == ("A note.",)
+    tokenizer.notes = ()
+
+
+def test_tokens_inside_of_the_pieces_keep_their_ids_and_those_behind_move_up(made):
+    tokenizer = Unigram(made["unigram"].proto, added_tokens={"<mask>": 3, "<extra>": 1000})
+    assert tokenizer.token_to_id("<mask>") == 3
+    grown = tokenizer.grow(["foxglove", "fox-glove"]).tokenizer
+    assert grown.token_to_id("<mask>") == 3
+    assert grown.token_to_id("<extra>") == 1001
 
 
 def test_models_of_other_types_find_their_new_tokens_whole(corpus, made):
@@ -174,9 +265,29 @@ def test_what_cannot_be_added_is_refused(tokenizer, texts, message):
         tokenizer.grow(texts)
 
 
-def test_special_tokens_are_duplicates(tokenizer):
-    with pytest.raises(InputError, match="holds it already"):
-        tokenizer.grow([tokenizer.mask_token])
+def test_texts_with_special_tokens_are_refused(tokenizer):
+    for text in (tokenizer.mask_token, f"x{tokenizer.mask_token}y"):
+        with pytest.raises(InputError, match="holds a special token"):
+            tokenizer.grow(["foxglove", text])
+
+
+def test_every_text_that_is_there_is_named(tokenizer):
+    known = ["the", "and", "of", "to", "he", "that", "in", "unto"]
+    with pytest.raises(InputError) as caught:
+        tokenizer.grow([*known, "foxglove"])
+    assert all(repr(text) in str(caught.value) for text in known)
+    assert "foxglove" not in str(caught.value)
+
+
+def test_texts_may_be_given_in_any_form(tokenizer):
+    ids = tokenizer.grow(["foxglove"]).ids
+    for form in (("foxglove",), {"foxglove": 1}, np.array(["foxglove"]), iter(["foxglove"])):
+        assert tokenizer.grow(form).ids == ids
+
+
+def test_a_piece_that_continues_words_is_refused(made):
+    with pytest.raises(InputError, match="begins with '##', which marks"):
+        made["wordpiece"].grow(["##glove"])
 
 
 def test_what_is_the_same_to_a_tokenizer_is_refused(made):
@@ -217,5 +328,5 @@ def test_a_tokenizer_that_cannot_grow_says_so():
     class Other(TokenizerBase):
         pass
 
-    with pytest.raises(NotImplementedError, match="Other takes no further tokens"):
+    with pytest.raises(InputError, match="its class takes none"):
         Other(["a"]).grow(["b"])

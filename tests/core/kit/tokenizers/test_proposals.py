@@ -91,3 +91,10 @@ def test_bad_questions_are_refused(tokenizer, given, message):
 def test_nothing_to_propose_is_an_empty_list(tokenizer):
     assert tokenizer.propose_tokens(CORPUS, min_count=1000) == []
     assert tokenizer.propose_tokens([]) == []
+
+
+def test_what_cannot_become_a_piece_as_it_stands_is_not_proposed():
+    bpe = ByteLevelBPE.train(VERSES, 280)
+    found = [each.word for each in bpe.propose_tokens(["(gloves)", "h1n1 h1n1"] * 9)]
+    assert found == [], "no space before it, or parted into letters and digits"
+    assert [each.word for each in bpe.propose_tokens(["the gloves)"] * 9)] == ["gloves"]

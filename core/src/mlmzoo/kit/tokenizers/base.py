@@ -13,8 +13,7 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.contract.protocols import Files
-from mlmzoo.kit.tokenizers.growth import Addition, Growth, grow
-from mlmzoo.kit.tokenizers.proposals import Proposal, propose_tokens
+from mlmzoo.kit.tokenizers.growth import Growing
 from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, LENGTH, SPECIALS, Kind, kinds_of, refuse_others
 from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
@@ -28,7 +27,7 @@ KERAS_LAYER_ARGUMENTS = {"name", "trainable", "dtype", "config_file"}
 """What a KerasHub tokenizer's config holds because it is a Keras layer; ours is not."""
 
 
-class TokenizerBase:
+class TokenizerBase(Growing):
     """Text to token ids and back.
 
     A subclass turns its vocabulary into a list of tokens in id order, hands it to this
@@ -79,9 +78,6 @@ class TokenizerBase:
     start_token_id: int
     end_token: str
     end_token_id: int
-
-    added_tokens: Any = ()
-    """Tokens that are found in any text before it is cut, where a class has such."""
 
     notes: tuple[str, ...] = ()
     """What a reader of preset files should know: settings that were ignored, say."""
@@ -153,14 +149,6 @@ class TokenizerBase:
 
     def _try_out(self) -> None:
         """Raises `InputError` for what would only be seen once a text is encoded. Optional."""
-
-    def _additions(self, texts: Sequence[str]) -> list[Addition]:
-        """What texts would be as tokens. Optional, as is `_enlarged`."""
-        raise NotImplementedError(f"{type(self).__name__} takes no further tokens.")
-
-    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
-        """Constructor arguments of a tokenizer that has these words and other texts as tokens."""
-        raise NotImplementedError
 
     # Text to ids ---------------------------------------------------------------------------------
 
@@ -318,65 +306,6 @@ class TokenizerBase:
     def special_token_ids(self) -> list[int]:
         """Ids of all special tokens, ascending."""
         return sorted({self._ids[token] for token in self.special_tokens.values()})
-
-    # More tokens ---------------------------------------------------------------------------------
-
-    def grow(self, texts: Sequence[str]) -> Growth:
-        """A tokenizer like this one that makes one token of each of some texts.
-
-        A word becomes a piece of the vocabulary; a text of several words, or one with punctuation
-        in it, is found before a text is split, wherever it stands.
-
-        Args:
-            texts: What is to be one token, without spaces around it.
-
-        Raises:
-            InputError: A text is a token already, is there twice, is empty, or cannot be one
-                token; or `texts` is no list of texts.
-
-        Example:
-            >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
-            >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "the"])
-            >>> growth = tokenizer.grow(["foxes"])
-            >>> growth.ids, growth.pieces
-            ({'foxes': 4}, {'foxes': (1, 2)})
-            >>> growth.tokenizer("the foxes")
-            array([3, 4], dtype=int32)
-        """
-        return grow(self, texts)
-
-    def propose_tokens(
-        self,
-        data: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-        limit: int = 100,
-        min_count: int = 5,
-    ) -> list[Proposal]:
-        """Words of a corpus that this tokenizer splits most, the most worthwhile ones first.
-
-        They are in the order of the tokens that the corpus would be shorter by: occurrences times
-        pieces but one. Only words with a letter in them are proposed. What a word is, see
-        `word_starts`; with byte-level BPE it has a space before it.
-
-        Args:
-            data: Texts, a generator too; or text files, one text a line, gzipped if they end in
-                ``.gz``: one path or glob, or a list of paths.
-            limit: Most words.
-            min_count: How often a word must occur.
-
-        Raises:
-            InputError: A path that matches no file, something that is not a text, or a number
-                below 1.
-
-        Example:
-            >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
-            >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "the"])
-            >>> print(*tokenizer.propose_tokens(["the foxes"] * 6))
-            'foxes': 2 pieces, 6 times
-        """
-        for name, number in (("limit", limit), ("min_count", min_count)):
-            if not _is_positive(number):
-                raise InputError(f"{name}={number!r} was asked for. Give a positive integer.")
-        return propose_tokens(self, data, limit, min_count)
 
     # Configuration and files ---------------------------------------------------------------------
 

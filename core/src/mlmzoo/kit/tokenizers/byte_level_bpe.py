@@ -13,12 +13,12 @@ from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import byte_level_bpe_files
 from mlmzoo.kit.tokenizers.growth import Addition
-from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, found_apart, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
 from mlmzoo.kit.tokenizers.reading import parse_json, read_bytes
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT_OR_NONE, TOKEN_LIST, Kind
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order
-from mlmzoo.kit.tokenizers.words import flags_of
+from mlmzoo.kit.tokenizers.words import UNSPACED, flags_of
 
 
 class ByteLevelBPE(LibraryTokenizer):
@@ -244,7 +244,7 @@ class ByteLevelBPE(LibraryTokenizer):
         for text in texts:
             # Inside of a text, a word has its space in front.
             words = [word for word, _ in splitter.pre_tokenize_str(f" {text}")]
-            whole = len(words) == 1
+            whole = len(words) == 1 and not UNSPACED.search(text)
             token, written = (words[0], f" {text}") if whole else (text, text)
             (pieces,) = self.encode([written])
             found.append(Addition(text, written, token, tuple(pieces), whole))
@@ -255,7 +255,7 @@ class ByteLevelBPE(LibraryTokenizer):
         # words, too.
         return {
             "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
-            "added_tokens": [*self.added_tokens, *(addition.token for addition in others)],
+            "added_tokens": [*self.added_tokens, *(found_apart(each.token) for each in others)],
             "ignore_merges": self.ignore_merges or bool(words),
         }
 

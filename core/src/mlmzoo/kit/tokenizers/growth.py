@@ -2,18 +2,23 @@
 
 A word is added to what the tokenizer learnt, so that it is found as every other word is. Texts of
 several words, and those with punctuation in them, no vocabulary can hold; they are found before a
-text is split. All other texts stay as they were.
+text is split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.kit.tokenizers.proposals import Proposal, propose_tokens
 from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS, TOKEN_CHARACTERS, TOKENS
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
+
+_NAMED = 50
+"""Texts that an error names."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,79 @@ class Growth:
     pieces: dict[str, tuple[int, ...]]
 
 
-def grow(tokenizer: Any, texts: Sequence[str]) -> Growth:
-    """What `TokenizerBase.grow` does."""
+class Growing:
+    """Mixin: a tokenizer that others are made from which have more tokens."""
+
+    added_tokens: Any = ()
+    """Tokens that are found in any text before it is cut, where a class has such."""
+
+    def _additions(self, texts: Sequence[str]) -> list[Addition]:
+        """What texts would be as tokens. Optional, as is `_enlarged`."""
+        raise InputError(
+            f"{type(self).__name__} was to be given further tokens, and its class takes none."
+        )
+
+    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
+        """Constructor arguments of a tokenizer that has these words and other texts as tokens."""
+        raise NotImplementedError
+
+    def grow(self, texts: Iterable[str]) -> Growth:
+        """A tokenizer like this one that makes one token of each of some texts.
+
+        A word becomes a piece of the vocabulary; a text of several words, or one with punctuation
+        in it, is found before a text is split.
+
+        Args:
+            texts: What is to be one token, without spaces around it.
+
+        Raises:
+            InputError: A text is a token already, is there twice, is empty, or cannot be one
+                token; or `texts` holds none, or something else.
+
+        Example:
+            >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+            >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "the"])
+            >>> growth = tokenizer.grow(["foxes"])
+            >>> growth.ids, growth.pieces
+            ({'foxes': 4}, {'foxes': (1, 2)})
+            >>> growth.tokenizer("the foxes")
+            array([3, 4], dtype=int32)
+        """
+        return _grow(self, texts)
+
+    def propose_tokens(
+        self,
+        data: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        limit: int = 100,
+        min_count: int = 5,
+    ) -> list[Proposal]:
+        """Words of a corpus that this tokenizer splits most, the most worthwhile ones first.
+
+        They are in the order of the tokens that the corpus would be shorter by: occurrences times
+        pieces but one. Only words with a letter in them are proposed, and none that is an unknown
+        token now. What a word is, see `TokenizerBase.word_starts`; with byte-level BPE it has a
+        space before it, and scripts without spaces have none.
+
+        Args:
+            data: Texts, a generator too; or text files, one text a line, gzipped if they end in
+                ``.gz``: one path or glob, or a list of paths.
+            limit: Most words.
+            min_count: How often a word must occur.
+
+        Raises:
+            InputError: A path that matches no file, something that is not a text, or a number
+                below 1.
+
+        Example:
+            >>> from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+            >>> tokenizer = WordPiece(["[UNK]", "fox", "##es", "the"])
+            >>> print(*tokenizer.propose_tokens(["the foxes"] * 6))
+            'foxes': 2 pieces, 6 times
+        """
+        return propose_tokens(self, data, limit, min_count)
+
+
+def _grow(tokenizer: Any, texts: Iterable[str]) -> Growth:
     checked = _checked(texts)
     additions = tokenizer._additions(checked)
     _refuse_known(tokenizer, additions)
@@ -75,11 +151,12 @@ def grow(tokenizer: Any, texts: Sequence[str]) -> Growth:
 
 
 def _checked(texts: Any) -> list[str]:
-    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(
             f"Tokens were to be added, and {texts!r:.60} of type {type(texts).__name__} was given. "
             "Give a list of texts, each to be one token."
         )
+    texts = [str(text) if isinstance(text, str) else text for text in texts]
     if not texts:
         raise InputError("Tokens were to be added, and the list of them is empty.")
     seen: set[str] = set()
@@ -91,7 +168,7 @@ def _checked(texts: Any) -> list[str]:
             )
         seen.add(text)
     refuse_invalid_unicode(texts)
-    return list(texts)
+    return texts
 
 
 def _fault(text: Any, seen: set[str]) -> str:
@@ -114,9 +191,14 @@ def _refuse_known(tokenizer: Any, additions: list[Addition]) -> None:
             f"{_named(empty)} was to become a token, and nothing of it is left once "
             f"{type(tokenizer).__name__} has cleaned the text. Leave it out."
         )
-    ids, special = tokenizer._ids, set(tokenizer.special_tokens.values())
-    known = [a.text for a in additions if a.token in ids or a.text in special]
-    if known:
+    special = set(tokenizer.special_tokens.values())
+    if spelt := [a.text for a in additions if any(token in a.text for token in special)]:
+        raise InputError(
+            f"{_named(spelt)} was to become a token, and holds a special token, which is found "
+            "first or not at all. Leave it out; nothing was added."
+        )
+    ids = tokenizer._ids
+    if known := [a.text for a in additions if a.token in ids]:
         raise InputError(
             f"{_named(known)} was to become a token, and the vocabulary of {len(ids)} tokens holds "
             "it already. Leave it out; nothing was added."
@@ -140,5 +222,5 @@ def _refuse_known(tokenizer: Any, additions: list[Addition]) -> None:
 
 
 def _named(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
-    return ", ".join(map(repr, texts[:5])) + more
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return ", ".join(f"{text!r:.60}" for text in texts[:_NAMED]) + more

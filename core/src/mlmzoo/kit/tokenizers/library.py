@@ -9,6 +9,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.tokenizers.base import TokenizerBase
 from mlmzoo.kit.tokenizers.settings import ADDED, Kind
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
+from mlmzoo.kit.tokenizers.words import UNSPACED
 
 
 class LibraryTokenizer(TokenizerBase):
@@ -95,6 +96,12 @@ class LibraryTokenizer(TokenizerBase):
     def __getstate__(self) -> dict[str, Any]:
         # The library's objects are made again on first use: a copy need not carry them.
         return {**self.__dict__, "_encoders": {}}
+
+
+def found_apart(token: str) -> str | dict[str, Any]:
+    """An added token that is not found inside of longer words, if it begins and ends as one."""
+    word = token[0].isalnum() and token[-1].isalnum() and not UNSPACED.search(token)
+    return {"content": token, "single_word": True} if word else token
 
 
 def spelling(added: str | Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ SWITCHES = ("lowercase", "strip_accents", "straight_quotes", "compose", "commas_
 
 _QUOTES = re.compile("``|''")
 _SPACES = re.compile(r"\s{2,}|[\n\r\t]")
+_FEW = 8
+"""So many alternatives are tried one by one."""
 _MARKS = "M"
 """The first letter of the Unicode categories of combining marks: Mn, Mc, Me."""
 
@@ -118,6 +120,25 @@ def _marks_in_order(text: str) -> str:
         parts.append(part)
         begin = end
     return "".join(parts)
+
+
+def any_of(texts: Sequence[str], deep: int = 3) -> str:
+    """A pattern that finds the longest of some texts.
+
+    An alternation is tried from its first member at every character; parted by their first
+    characters, few of thousands are.
+
+    Args:
+        texts: The texts, sorted.
+        deep: Characters to part them by.
+    """
+    if not deep or len(texts) < _FEW:
+        return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+    parts = []
+    for first, group in groupby(texts, lambda text: text[:1]):
+        rests = [text[1:] for text in group]
+        parts.append(f"{re.escape(first)}(?:{any_of(rests, deep - 1)})" if first else "")
+    return "|".join(sorted(parts, reverse=True))
 
 
 def split(pattern: re.Pattern[str] | None, text: str) -> Iterator[tuple[int, str, str]]:

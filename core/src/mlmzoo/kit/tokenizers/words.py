@@ -6,6 +6,7 @@ punctuation is a word of its own, and so is what follows it. Symbols count as pu
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import numpy as np
@@ -20,6 +21,12 @@ BLANK = 8
 """It is nothing but space, the beginning of the word behind it."""
 ALONE = 16
 """It is a special token."""
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+"""Characters of scripts without spaces: Thai, Lao, Burmese, Khmer, Chinese and Japanese."""
 
 
 def flags_of(surface: bytes) -> int:
@@ -65,8 +72,12 @@ def starts(flags: np.ndarray) -> np.ndarray:
 
 
 def is_word(text: str) -> bool:
-    """Whether a text is one word: there is something, and neither space nor punctuation in it."""
-    return bool(text) and not any(map(str.isspace, text)) and not any(map(_apart, text))
+    """Whether a text is one word, which spaces or punctuation part from what is around it.
+
+    Scripts that put no spaces between words, as Chinese and Thai, have none of these.
+    """
+    apart = any(character.isspace() or _apart(character) for character in text)
+    return bool(text) and not apart and not UNSPACED.search(text)
 
 
 def _apart(character: str) -> bool:
