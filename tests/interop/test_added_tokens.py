@@ -47,7 +47,7 @@ def test_transformers_makes_our_tokens(transformers, grow, sentences, tmp_path):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     ours = task.preprocessor.tokenizer
     assert set(ids.values()) <= set(tokenizer(TEXT, add_special_tokens=False)["input_ids"])
-    for text in [TEXT, *sentences[:8]]:
+    for text in [TEXT, TEXT.lower(), TEXT.upper(), *sentences[:8]]:
         assert tokenizer(text, add_special_tokens=False)["input_ids"] == list(ours(text))
     assert tokenizer.mask_token_id == ours.mask_token_id
     model = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class AttentionMap:
     """The attention weights of one text, or of a pair.
 
@@ -42,11 +43,14 @@ class AttentionMap:
             InputError: There is no such layer or head, or matplotlib is not installed.
         """
         layers, heads = self.weights.shape[:2]
-        if not -layers <= layer < layers or not (head is None or -heads <= head < heads):
-            raise InputError(
-                f"A picture of layer {layer}, head {head} was asked for. There are {layers} "
-                f"layers and {heads} heads, counted from 0."
-            )
+        for what, number, count in (("layer", layer, layers), ("head", head, heads)):
+            if number is None and what == "head":
+                continue
+            if not isinstance(number, Integral) or not -count <= number < count:
+                raise InputError(
+                    f"A picture of {what} {number!r} was asked for. There are {layers} layers and "
+                    f"{heads} heads, counted from 0."
+                )
         try:
             import matplotlib.pyplot as plt
         except ImportError as error:

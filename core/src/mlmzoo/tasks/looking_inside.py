@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import Texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.attention_map import AttentionMap
-from mlmzoo.tasks.answering import Answering, answer_texts
+from mlmzoo.tasks.answering import Answering, answer_texts, is_pair
 from mlmzoo.tasks.asking import unmasked_batches
 from mlmzoo.tasks.derived import derived
 
@@ -79,7 +80,7 @@ class LookingInside(Answering):
         """What the backbone makes of one text, block by block.
 
         Args:
-            text: One text, or a pair as a tuple of two str.
+            text: One text, or a pair as a tuple of two str; cut off at the sequence length.
 
         Returns:
             float32 of shape ``(layers + 1, L, D)``: what goes into the first block, and what comes
@@ -98,7 +99,7 @@ class LookingInside(Answering):
         """How much the tokens of one text attend to each other, in every layer and head.
 
         Args:
-            text: One text, or a pair as a tuple of two str.
+            text: One text, or a pair as a tuple of two str; cut off at the sequence length.
 
         Raises:
             InputError: The model has no preprocessor, or the family has no attention.
@@ -125,6 +126,10 @@ class LookingInside(Answering):
     def _one(self, text: Any, what: str) -> tuple[dict[str, np.ndarray], TokenRows]:
         """One text as the backbone takes it."""
         self._need_preprocessor(what)
+        if not isinstance(text, str) and not is_pair(text):
+            raise InputError(
+                f"{what} was asked of {text!r:.60}. Give one text, or a pair as a tuple of two str."
+            )
         ((inputs, rows),) = answer_texts([text], lambda some: [self._framed_one(some)])
         return inputs, rows
 
@@ -142,9 +147,9 @@ class LookingInside(Answering):
                 f"Layer {layer} was asked of {type(self.backbone).__name__}, which tells its last "
                 "one only: its class hands no `hidden_states` to `Backbone`."
             )
-        if not -len(states) <= layer < len(states):
+        if not isinstance(layer, Integral) or not -len(states) <= layer < len(states):
             raise InputError(
-                f"layer={layer} was asked for. The backbone has layers 0 to {len(states) - 1}, "
+                f"layer={layer!r} was asked for. The backbone has layers 0 to {len(states) - 1}, "
                 "0 being what goes into the first block."
             )
         return states[layer]

@@ -211,12 +211,11 @@ def test_letters_and_digits_that_merges_part_are_found_as_a_word(made):
     assert grown.ids["h1"] not in grown.tokenizer("the graph1 of")
 
 
-def test_others_are_found_in_any_case_where_text_is_lowercased(made):
-    for name in ("wordpiece", "mask last"):
-        grown = made[name].grow(["COVID-19"])
-        for text in ("of COVID-19 and", "of covid-19 and", "of Covid-19 and"):
-            assert grown.ids["COVID-19"] in grown.tokenizer(text)
-    grown = made["unigram"].grow(["COVID-19"])
+def test_others_are_found_in_any_case_where_wordpiece_lowercases(made):
+    grown = made["wordpiece"].grow(["COVID-19"])
+    for text in ("of COVID-19 and", "of covid-19 and", "of Covid-19 and"):
+        assert grown.ids["COVID-19"] in grown.tokenizer(text)
+    grown = made["mask last"].grow(["COVID-19"])  # sentencepiece sees no part of it
     assert grown.ids["COVID-19"] not in grown.tokenizer("of covid-19 and")
 
 

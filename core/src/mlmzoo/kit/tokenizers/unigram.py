@@ -6,7 +6,6 @@ import base64
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -312,7 +311,7 @@ class Unigram(TokenizerBase):
                     place.append(~len(parts))
                     parts.append(prepare(part))
                 if token:
-                    place.append(self._id_of_found(token))
+                    place.append(self._ids[token])
             places.append(place)
         rows = self._run(parts)
         return [
@@ -349,7 +348,7 @@ class Unigram(TokenizerBase):
                     where.append((offset + start, offset + end))
                 if token:
                     end = offset + len(part)
-                    ids.append(self._id_of_found(token))
+                    ids.append(self._ids[token])
                     where.append((end, end + len(token)))
             rows.append(ids)
             spans.append(where)
@@ -361,9 +360,7 @@ class Unigram(TokenizerBase):
         for text, ids in zip(texts, self.encode(texts), strict=True):
             spelled = "".join(self._processor.encode(self._prepare(text), out_type=str))
             whole = unigram_growth.holds(model, spelled)
-            as_read = text.lower() if self.lowercase else text
-            token = spelled if whole else as_read
-            found.append(Addition(text, text, token, tuple(ids), whole))
+            found.append(Addition(text, text, spelled if whole else text, tuple(ids), whole))
         return found
 
     def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
@@ -414,21 +411,10 @@ class Unigram(TokenizerBase):
     def _pattern(self, specials: str) -> re.Pattern[str] | None:
         """What finds the tokens that a text is split at; ``None`` where there are none."""
         if specials not in self._patterns:
-            special, known = set(self.special_tokens.values()), self._known(specials)
-            added = set(self.added_tokens) - special
-            # Special tokens are found as they are spelt, others as text is read.
-            parts = [f"(?i:{any_of(sorted(added))})"] if added and self.lowercase else []
-            if as_spelt := sorted(known if self.lowercase else added | known):
-                parts.append(any_of(as_spelt))
-            self._patterns[specials] = re.compile("|".join(parts)) if parts else None
+            special = set(self.special_tokens.values())
+            found = {*self.added_tokens} - special | self._known(specials)
+            self._patterns[specials] = re.compile(any_of(sorted(found))) if found else None
         return self._patterns[specials]
-
-    def _id_of_found(self, found: str) -> int:
-        return self._ids[found] if found in self._ids else self._added_ids[found.lower()]
-
-    @cached_property
-    def _added_ids(self) -> dict[str, int]:
-        return {token.lower(): id for token, id in self.added_tokens.items()}
 
     # Inside --------------------------------------------------------------------------------------
 

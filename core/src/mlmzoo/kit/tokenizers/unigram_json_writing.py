@@ -78,7 +78,9 @@ def tokenizer_json(tokenizer: Unigram, model: Model) -> dict[str, Any]:
         "pre_tokenizer": metaspace,
         "post_processor": _packing(tokenizer),
         "decoder": metaspace,
-        "model": _model(model),
+        "model": _model(
+            model, set(tokenizer.added_tokens) - set(tokenizer.special_tokens.values())
+        ),
     }
 
 
@@ -135,14 +137,14 @@ def _packing(tokenizer: Unigram) -> dict[str, Any] | None:
     }
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _model(model: Model, found_whole: set[str]) -> dict[str, Any]:
     kind, pieces = model.message.trainer_spec.model_type, list(model.message.pieces)
     fallback = bool(model.message.trainer_spec.byte_fallback)
     if kind == UNIGRAM:
         return {
             "type": "Unigram",
             "unk_id": model.pieces.index(model.unknown),
-            "vocab": list(_scores(pieces)),
+            "vocab": list(_scores(pieces, found_whole)),
             "byte_fallback": fallback,
         }
     vocab = {token: id for id, token in enumerate(model.pieces)}
@@ -168,7 +170,7 @@ def _model(model: Model) -> dict[str, Any]:
     }
 
 
-def _scores(pieces: list[Any]) -> Iterator[tuple[str, float]]:
+def _scores(pieces: list[Any], found_whole: set[str]) -> Iterator[tuple[str, float]]:
     """The pieces of a Unigram model and their scores, as the library weighs them."""
     scores = [piece.score for piece in pieces if piece.type == NORMAL]
     highest, lowest = max(scores, default=0.0), min(scores, default=0.0)
@@ -177,8 +179,8 @@ def _scores(pieces: list[Any]) -> Iterator[tuple[str, float]]:
         if piece.type == USER_DEFINED:
             # What sentencepiece gives these: better than any other way to write the same.
             score = len(piece.piece.encode()) * highest - 0.1
-        elif piece.type == UNUSED:
-            score = lowest - 100.0
+        elif piece.type == UNUSED or piece.piece in found_whole:
+            score = lowest - 100.0  # the library knows no pieces that are not to be produced
         yield piece.piece, score
 
 
