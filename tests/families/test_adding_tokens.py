@@ -9,7 +9,7 @@ import pytest
 import mlmzoo
 from mlmzoo.contract.errors import InputError
 from mlmzoo.plugins import registry
-from mlmzoo.testing import tiny_task
+from mlmzoo.testing import tiny_settings, tiny_task
 from mlmzoo.testing.asking import randomise
 from mlmzoo.testing.tiny import CORPUS
 
@@ -89,3 +89,22 @@ def test_a_model_with_lora_updates_says_what_to_do(model):
     model.backbone.enable_lora(2)
     with pytest.raises(InputError, match=r"LoRA updates\. Add them before"):
         model.add_tokens(NEW)
+
+
+@pytest.mark.parametrize("name", ["xlm_roberta", "deberta_v3"])
+def test_ids_that_no_token_has_are_in_the_way_of_nothing(name):
+    family = registry().family(name)
+    plain = tiny_task(family).preprocessor
+    mask = plain.tokenizer.mask_token
+    tokenizer = type(plain.tokenizer)(
+        plain.tokenizer.proto, added_tokens={mask: plain.tokenizer.vocabulary_size() + 3}
+    )
+    settings = tiny_settings(family, tokenizer.vocabulary_size())
+    backbone = registry().load(family.backbone)(**settings)
+    preprocessor = type(plain)(tokenizer, sequence_length=24)
+    task = registry().load(family.masked_lm)(backbone, preprocessor, head_state="trained")
+    rows = by_token(task, task.backbone.token_embedding.embeddings)
+    task.add_tokens(["foxglove", "harebell", "myocarditis", "bluebell", "cowslip"])
+    after = by_token(task, task.backbone.token_embedding.embeddings)
+    np.testing.assert_array_equal(after[mask], rows[mask])
+    assert len(after) == len(rows) + 5

@@ -61,6 +61,14 @@ def tokens(tokenizer, text):
     return [tokenizer.id_to_token(id) for id in tokenizer(text)]
 
 
+def lead(tokenizer, word):
+    """By how much the best way to cut a word is better than the next one."""
+    pieces = tokenizer.running_model().message.pieces
+    ways = tokenizer._processor.nbest_encode(word, nbest_size=2, out_type=int)
+    first, second = (sum(pieces[id].score for id in way) for way in ways)
+    return first - second
+
+
 def test_words_and_other_texts_become_one_token_each(tokenizer):
     grown = tokenizer.grow([*WORDS, *OTHERS])
     assert list(grown.ids) == [*WORDS, *OTHERS]
@@ -144,6 +152,8 @@ def test_words_that_begin_one_another_are_found_in_any_order(made, name):
             one_by_one = one_by_one.grow([word]).tokenizer
         for grown in (together, one_by_one):
             assert tokens(grown, "the " + " ".join(words))[-6:] == [f"▁{word}" for word in words]
+            # By more than what is lost in the sum over a long text.
+            assert all(lead(grown, word) > 0.04 for word in words)
 
 
 @pytest.mark.parametrize("name", ["unigram", "mask last"])
@@ -182,6 +192,18 @@ def test_a_word_is_taken_where_its_pieces_were_and_nowhere_else(made, name, corp
 def test_a_word_with_unknown_characters_becomes_one_token(tokenizer):
     grown = tokenizer.grow(["naẅẅet"])
     assert grown.ids["naẅẅet"] in grown.tokenizer("the naẅẅet of")
+
+
+def test_pieces_that_were_not_found_are_not_found_now(made):
+    from sentencepiece import sentencepiece_model_pb2
+
+    grown = made["unigram"].grow(["databases"]).tokenizer
+    message = sentencepiece_model_pb2.ModelProto.FromString(grown.proto)
+    message.pieces[-1].score -= 50
+    hidden = Unigram(message.SerializeToString(), special_tokens={"mask": "<mask>"})
+    grown = hidden.grow(["database"]).tokenizer
+    assert tokens(hidden, "databases")[0] != "▁databases"
+    assert tokens(grown, "databases")[0] == "▁database"
 
 
 def test_a_longer_word_that_cannot_be_kept_is_named(made, monkeypatch):

@@ -6,6 +6,8 @@ import io
 import itertools
 import json
 import pickle
+import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +22,7 @@ import sentencepiece
 
 from mlmzoo.contract.errors import InputError, PresetFormatError, PresetMissingError
 from mlmzoo.kit.tokenizers.unigram import Unigram
-from mlmzoo.kit.tokenizers.unigram_text import Preparation
+from mlmzoo.kit.tokenizers.unigram_text import Preparation, any_of
 from mlmzoo.testing.tiny import CORPUS
 
 EDGES = [
@@ -530,3 +532,16 @@ def test_text_that_utf8_cannot_hold_is_named(trained):
     for encode in (trained[Toy].encode, trained[Toy].encode_with_offsets):
         with pytest.raises(InputError, match="Text number 1 is not valid Unicode"):
             encode(["fine", "a\ud800b"])
+
+
+@pytest.mark.parametrize("count", [3, 40, 400])
+def test_the_longest_of_many_texts_is_found(count):
+    rng = random.Random(count)
+    letters = "ab-C ."
+    texts = sorted({"".join(rng.choices(letters, k=rng.randint(1, 8))) for _ in range(count)})
+    pattern = re.compile(any_of(texts))
+    for _ in range(200):
+        text = "".join(rng.choices(letters, k=30))
+        begun = [each for each in texts if text.startswith(each)]
+        found = pattern.match(text)
+        assert (found and found.group()) == max(begun, key=len, default=None)
