@@ -8,6 +8,7 @@ import pytest
 
 from mlmzoo import pseudo_perplexity
 from mlmzoo.errors import InputError, RandomHeadError
+from mlmzoo.inference.scoring import Preference, TextScore, TokenScore
 from mlmzoo.tasks import asking
 
 TEXTS = ["in the beginning god created", "day", "let there be light and the evening", "heaven"]
@@ -97,15 +98,61 @@ def test_the_more_probable_text_is_preferred(trained):
     preference = trained.prefer(*TEXTS[:2])
     assert preference.difference == pytest.approx(a.log_probability - b.log_probability, abs=1e-4)
     assert preference.preferred == ("a" if preference.difference > 0 else "b")
-    assert trained.prefer("day", "day").preferred is None
     both = trained.prefer(TEXTS[:2], TEXTS[2:])
-    assert [each.b.text for each in both] == TEXTS[2:]
+    assert [(each.a.text, each.b.text) for each in both] == [*zip(TEXTS[:2], TEXTS[2:])]
 
 
-@pytest.mark.parametrize(("a", "b"), [(["day"], ["day", "in"]), ("day", 3), ("day", ["day", "in"])])
-def test_texts_that_are_no_pairs_are_refused(trained, a, b):
-    with pytest.raises(InputError, match="prefer was asked to compare"):
+def test_what_a_model_reads_as_the_same_is_a_tie_whatever_batches_it_falls_into(trained):
+    spelt_otherwise = [text.upper() for text in TEXTS]  # the toy reads lower case
+    for texts in (TEXTS, spelt_otherwise):
+        found = trained.prefer(TEXTS, texts, batch_size=5)
+        assert [each.preferred for each in found] == [None] * len(TEXTS)
+
+
+@pytest.mark.parametrize(("by", "preferred"), [(1.9e-5, None), (2.1e-5, "a"), (-2.1e-5, "b")])
+def test_what_rounding_makes_of_each_token_is_no_preference(by, preferred):
+    def score(*log_probabilities):
+        tokens = tuple(TokenScore("t", 9, (0, 1), value) for value in log_probabilities)
+        return TextScore("tt", "pll", tokens)
+
+    assert Preference(score(-1.0, -2.0 + by), score(-1.0, -2.0)).preferred == preferred
+
+
+def test_pairs_are_compared_as_pairs(trained):
+    a, b = ("in the", "god created"), ("day", "heaven")
+    one, other = trained.score([a, b])
+    alone = trained.prefer(a, b)
+    assert (alone.a.text, alone.b.text) == (a, b)
+    assert alone.difference == pytest.approx(one.log_probability - other.log_probability, abs=1e-4)
+    (listed,) = trained.prefer([a], [b])
+    assert (listed.a.text, listed.b.text) == (a, b)
+
+
+def test_preferences_take_every_form_of_many_texts(trained):
+    wanted = [each.difference for each in trained.prefer(TEXTS[:2], TEXTS[2:])]
+    for form in (np.array, iter):
+        found = trained.prefer(form(TEXTS[:2]), form(TEXTS[2:]))
+        assert [each.difference for each in found] == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "found"),
+    [
+        (["day"], ["day", "in"], r"a list of texts \(1\) with a list of texts \(2\)"),
+        ("day", ["day"], r"one text with a list of texts \(1\)"),
+        ("day", ("in", "the"), "one text with one pair"),
+        ([("in", "the")], ["day"], r"a list of pairs \(1\) with a list of texts \(1\)"),
+    ],
+)
+def test_texts_that_cannot_be_compared_are_refused(trained, a, b, found):
+    with pytest.raises(InputError, match=f"prefer was asked to compare {found}. Give two"):
         trained.prefer(a, b)
+
+
+@pytest.mark.parametrize("b", [None, 3, {"token_ids": [1]}, []])
+def test_what_is_no_text_is_not_preferred(trained, b):
+    with pytest.raises(InputError):
+        trained.prefer("day", b)
 
 
 def test_a_text_too_long_is_refused_not_cut(trained):
@@ -127,8 +174,12 @@ def test_a_random_head_and_a_model_without_preprocessor_refuse(make, trained):
 
 
 def test_scores_are_plain_data(trained):
-    score = trained.prefer("god", "in the")
-    assert json.loads(json.dumps(score.to_dict()))["a"]["tokens"][0]["token"] == "god"
+    preference = trained.prefer("god", "in the")
+    found = json.loads(json.dumps(preference.to_dict()))
+    assert found["a"]["tokens"][0]["token"] == "god"
+    assert found["b"]["pseudo_perplexity"] == preference.b.pseudo_perplexity
+    empty = trained.score("<mask>")
+    assert math.isnan(empty.pseudo_perplexity) and empty.to_dict()["pseudo_perplexity"] is None
 
 
 def test_training_goes_on_after_scoring_and_scores_follow_it(make):
