@@ -30,6 +30,28 @@ def test_the_score_is_the_sum_over_tokens_each_masked_in_turn(trained, row, log_
     assert [TEXTS[0][slice(*token.span)] for token in score.tokens] == TEXTS[0].split()
 
 
+def test_within_a_word_a_token_does_not_see_those_that_follow_it(
+    trained, row, log_probabilities, monkeypatch
+):
+    tokenizer = trained.preprocessor.tokenizer
+    text = "in the god light created"
+    ids, mask = row(trained, text), tokenizer.mask_token_id
+    goes_on = [tokenizer.token_to_id(name) for name in ("god", "light")]  # the+god+light: one word
+    monkeypatch.setattr(tokenizer, "word_starts", lambda ids: ~np.isin(ids, goes_on))
+    hidden = {1: [1], 2: [2, 3, 4], 3: [3, 4], 4: [4], 5: [5]}
+    expected = [
+        log_probabilities(trained, [mask if i in also else id for i, id in enumerate(ids)], at)[
+            ids[at]
+        ]
+        for at, also in hidden.items()
+    ]
+    score = trained.score(text, method="pll_word_l2r")
+    found = [token.log_probability for token in score.tokens]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    alone = [token.log_probability for token in trained.score(text).tokens]
+    assert np.flatnonzero(~np.isclose(found, alone, atol=1e-5)).tolist() == [1, 2]
+
+
 def test_one_pass_asks_for_tokens_that_are_seen_and_says_that_it_is_no_likelihood(
     trained, row, log_probabilities
 ):
