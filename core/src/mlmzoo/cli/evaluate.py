@@ -29,7 +29,7 @@ from mlmzoo.cli.many_files import ManyFiles, data_option
     show_default=True,
     help="Of the masks, the sample and the intervals.",
 )
-@options.batch_size
+@options.batch_of_rows
 @options.as_json
 @options.backend
 @options.debug

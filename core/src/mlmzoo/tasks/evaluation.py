@@ -82,7 +82,7 @@ def evaluate_texts(
     seed: int = 0,
     sample: int = 200,
     method: str = "pll",
-    batch_size: int = 32,
+    batch_size: int = 64,
 ) -> Evaluation:
     """Masked accuracy and loss on texts, and pseudo-perplexity on a sample of them.
 

@@ -18,7 +18,7 @@ from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 class TextScoring(Answering):
     """Mixin: pseudo-log-likelihoods of raw text, through the task's preprocessor."""
 
-    def score(self, texts: Any, method: str = "pll", batch_size: int = 32) -> Any:
+    def score(self, texts: Any, method: str = "pll", batch_size: int = 64) -> Any:
         """Pseudo-log-likelihood of texts, and of each token in them.
 
         A mask token in a text is a gap: it is seen as such, and not scored. Start and end tokens
@@ -56,7 +56,7 @@ class TextScoring(Answering):
         self._refuse_to_answer("score", batch_size)
         return answer_texts(texts, lambda some: self._scores(some, method, batch_size))
 
-    def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 32) -> Any:
+    def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 64) -> Any:
         """Which of two texts is more probable: the judgement on a minimal pair.
 
         The sums of log-probabilities are compared, as in BLiMP (Warstadt et al., 2020,
