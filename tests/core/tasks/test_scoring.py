@@ -130,6 +130,7 @@ def test_what_a_model_reads_as_the_same_is_a_tie_whatever_batches_it_falls_into(
     for texts in (TEXTS, spelt_otherwise):
         found = trained.prefer(TEXTS, texts, batch_size=5)
         assert [each.preferred for each in found] == [None] * len(TEXTS)
+        assert all(each.a is each.b for each in found) == (texts is TEXTS)  # scored once
 
 
 @pytest.mark.parametrize(("by", "preferred"), [(1.9e-5, None), (2.1e-5, "a"), (-2.1e-5, "b")])
