@@ -5,6 +5,10 @@ import pytest
 
 from mlmzoo import MaskedLM
 from mlmzoo.errors import PresetWarning
+from mlmzoo.kit.tokenizers import WordPiece
+from mlmzoo.testing import tiny_task
+from mlmzoo.testing.asking import randomise
+from mlmzoo.testing.promises import EAGER
 
 pytestmark = [
     pytest.mark.interop,
@@ -21,6 +25,9 @@ TEXTS = [
     "And Nebuchadnezzar's abominations multiplied exceedingly.",
 ]
 
+PLAIN = ["In the beginning Nebuchadnezzar created heaven", "quick abominations"]
+PUNCTUATED = ["don't see", "Jesus wept.  Twice (or 3 times)!"]
+
 
 @pytest.fixture(scope="module")
 def ours():
@@ -35,30 +42,69 @@ def directory(ours, tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module")
-def minicons(directory):
-    scorer = pytest.importorskip("minicons.scorer")
-    scorer = scorer.MaskedLMScorer(str(directory), "cpu")
-    # minicons 0.3.39 calls the tokenizer by a name that transformers 5 dropped.
-    if not hasattr(scorer.tokenizer, "batch_encode_plus"):
-        scorer.tokenizer.batch_encode_plus = scorer.tokenizer.__call__
-    return scorer
+@pytest.fixture(scope="session")
+def minicons():
+    """Scores of texts by minicons, from a checkpoint: each token and its log-probability."""
+    package = pytest.importorskip("minicons.scorer")
+    names = {"pll": "original", "pll_word_l2r": "within_word_l2r"}
+
+    def score(directory, texts, method):
+        scorer = package.MaskedLMScorer(str(directory), "cpu")
+        tokenizer = scorer.tokenizer
+        # minicons 0.3.39 calls the tokenizer by a name that transformers 5 dropped.
+        if not hasattr(tokenizer, "batch_encode_plus"):
+            tokenizer.batch_encode_plus = tokenizer.__call__
+        # It gives start and end a score of 0.
+        added = (tokenizer.cls_token, tokenizer.sep_token)
+        found = scorer.token_score(texts, PLL_metric=names[method])
+        return [[each for each in tokens if each[0] not in added] for tokens in found]
+
+    return score
 
 
-@pytest.mark.parametrize(
-    ("method", "theirs"), [("pll", "original"), ("pll_word_l2r", "within_word_l2r")]
-)
-def test_scores_of_every_token_are_those_of_minicons(ours, minicons, method, theirs):
-    wanted = minicons.token_score(TEXTS, PLL_metric=theirs)
-    for score, tokens in zip(ours.score(TEXTS, method=method), wanted, strict=True):
-        # minicons gives its start and end tokens a score of 0.
-        named = [(name, value) for name, value in tokens if name not in ("[CLS]", "[SEP]")]
-        assert [token.token for token in score.tokens] == [name for name, _ in named]
+def assert_equal_scores(found, wanted):
+    for score, tokens in zip(found, wanted, strict=True):
         np.testing.assert_allclose(
             [token.log_probability for token in score.tokens],
-            [value for _, value in named],
+            [value for _, value in tokens],
             atol=1e-3,
         )
+
+
+@pytest.mark.parametrize("method", ["pll", "pll_word_l2r"])
+def test_scores_of_every_token_are_those_of_minicons(ours, directory, minicons, method):
+    found, wanted = ours.score(TEXTS, method), minicons(directory, TEXTS, method)
+    assert_equal_scores(found, wanted)
+    for score, tokens in zip(found, wanted, strict=True):
+        assert [token.token for token in score.tokens] == [name for name, _ in tokens]
+
+
+@pytest.fixture(scope="module")
+def tiny(family):
+    """A tiny masked LM of each family, every weight random."""
+    task = tiny_task(family, head_state="trained", sequence_length=48)
+    randomise(task, stddev=0.3)
+    task.compile(run_eagerly=EAGER)
+    return task
+
+
+@pytest.fixture(scope="module")
+def tiny_directory(tiny, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tiny") / "transformers"
+    tiny.save_to_preset(directory, layout="transformers")
+    return directory
+
+
+@pytest.mark.parametrize("method", ["pll", "pll_word_l2r"])
+def test_scores_of_every_family_are_those_of_minicons(tiny, tiny_directory, minicons, method):
+    tokenizer = tiny.preprocessor.tokenizer
+    # Where the tokenizer does not part punctuation off, its words are not ours.
+    same_words = method == "pll" or isinstance(tokenizer, WordPiece)
+    texts = [*PLAIN, *PUNCTUATED] if same_words else PLAIN
+    if tiny.preprocessor.batching == "fixed":  # padding counts, and one text alone has none
+        texts = texts[-1:]
+        tiny.preprocessor.sequence_length = len(tokenizer(texts[0])) + 2
+    assert_equal_scores(tiny.score(texts, method), minicons(tiny_directory, texts, method))
 
 
 def test_candidates_of_one_token_are_the_targets_of_the_pipeline(transformers, directory, ours):

@@ -29,7 +29,7 @@ from mlmzoo.cli.many_files import ManyFiles, data_option
     show_default=True,
     help="Of the masks, the sample and the intervals.",
 )
-@options.batch_size
+@options.batch_of_rows
 @options.as_json
 @options.backend
 @options.debug
@@ -71,8 +71,14 @@ def command(
     screen.print(table(["", ">value", ">95 % from", ">to"], rows))
     screen.print(
         f"\nAccuracy and loss: {found.masked_tokens:,} masked tokens of {found.texts:,} texts. "
-        f"Pseudo-perplexity: {found.scored_tokens:,} tokens of {found.scored_texts:,} texts."
+        f"Pseudo-perplexity: {found.scored_tokens:,} tokens of {found.scored_texts:,} texts, "
+        f"drawn from {found.texts - found.too_long:,}."
     )
+    if found.too_long:
+        screen.print(
+            f"Longer than the model's {task.preprocessor.sequence_length} tokens, so cut off for "
+            f"accuracy and loss and never scored: {found.too_long:,} texts."
+        )
 
 
 def _with_ends(estimate: Any, form: str) -> Iterator[str]:

@@ -83,6 +83,14 @@ debug = _option(
 
 batch_size = click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 
+batch_of_rows = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Rows computed at a time; a text of n tokens is n rows.",
+)
+
 method = click.option(
     "--method",
     type=click.Choice(METHODS),

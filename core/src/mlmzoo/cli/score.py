@@ -13,7 +13,7 @@ from mlmzoo.cli.texts import given_or_read
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @options.method
 @click.option("--tokens", is_flag=True, help="Show every token, too.")
-@options.batch_size
+@options.batch_of_rows
 @options.as_json
 @options.backend
 @options.debug

@@ -20,6 +20,10 @@ METHODS = ("pll", "pll_word_l2r", "one_pass")
 ``"one_pass"``: nothing is masked, and the model sees each token that it is asked for: quick, an
 approximation, and no pseudo-log-likelihood."""
 
+TIE = 1e-5
+"""Difference in log-probability, for each token, that says nothing: single precision gives the same
+text other numbers in another batch."""
+
 
 @dataclass(frozen=True, repr=False)
 class TokenScore:
@@ -81,12 +85,15 @@ class TextScore:
         return f"{self.text!r}: {name} {self.log_probability:.2f}, {len(self.tokens)} tokens"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, the sum and the approximation's label, for JSON."""
+        """The fields, the sum, the pseudo-perplexity (``None`` without tokens) and the
+        approximation's label, for JSON.
+        """
         return {
             "text": self.text,
             "method": self.method,
             "approximate": self.approximate,
             "log_probability": self.log_probability,
+            "pseudo_perplexity": self.pseudo_perplexity if self.tokens else None,
             "tokens": [token.to_dict() for token in self.tokens],
         }
 
@@ -112,8 +119,8 @@ class Preference:
 
     @property
     def preferred(self) -> str | None:
-        """``"a"``, ``"b"``, or ``None`` where they are equal."""
-        if self.difference == 0:
+        """``"a"``, ``"b"``, or ``None`` for a tie: a difference of less than `TIE` a token."""
+        if abs(self.difference) < TIE * max(len(self.a.tokens), len(self.b.tokens), 1):
             return None
         return "a" if self.difference > 0 else "b"
 

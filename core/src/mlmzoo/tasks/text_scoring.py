@@ -8,17 +8,17 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.in_turn import as_they_stand
-from mlmzoo.data.inputs import Texts
+from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.scoring import Preference, TextScore, TokenScore, check_method
-from mlmzoo.tasks.answering import Answering, answer_texts, given, shorten
+from mlmzoo.tasks.answering import Answering, answer_texts, given, is_pair, shorten
 from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 
 
 class TextScoring(Answering):
     """Mixin: pseudo-log-likelihoods of raw text, through the task's preprocessor."""
 
-    def score(self, texts: Any, method: str = "pll", batch_size: int = 32) -> Any:
+    def score(self, texts: Any, method: str = "pll", batch_size: int = 64) -> Any:
         """Pseudo-log-likelihood of texts, and of each token in them.
 
         A mask token in a text is a gap: it is seen as such, and not scored. Start and end tokens
@@ -56,14 +56,14 @@ class TextScoring(Answering):
         self._refuse_to_answer("score", batch_size)
         return answer_texts(texts, lambda some: self._scores(some, method, batch_size))
 
-    def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 32) -> Any:
+    def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 64) -> Any:
         """Which of two texts is more probable: the judgement on a minimal pair.
 
         The sums of log-probabilities are compared, as in BLiMP (Warstadt et al., 2020,
         https://arxiv.org/abs/1912.00582): not divided by the number of tokens.
 
         Args:
-            a: One text, or a list of them.
+            a: One text (a pair is a tuple of two str), or many, of the forms that `score` takes.
             b: What to compare it with: one text, or as many as there are in `a`.
             method: See `score`.
             batch_size: See `score`.
@@ -72,7 +72,9 @@ class TextScoring(Answering):
             A `Preference`, or a list of them.
 
         Raises:
-            InputError: There are not as many texts in `a` as in `b`, or see `score`.
+            RandomHeadError: See `score`.
+            InputError: There are not as many texts in `a` as in `b`, or pairs are to be compared
+                with single texts; or see `score`.
 
         Example:
             >>> from mlmzoo import MaskedLM
@@ -82,16 +84,21 @@ class TextScoring(Answering):
             ... ).preferred
             'a'
         """
-        single = isinstance(a, str) or isinstance(b, str)
-        one, other = ([a], [b]) if single else (list(a), list(b))
-        if len(one) != len(other) or not all(isinstance(x, str) for x in (*one, *other)):
+        (single, one), (other_single, other) = _read(a), _read(b)
+        forms = [(x.second is None, len(x)) for x in (one, other)]
+        if single != other_single or forms[0] != forms[1]:
             raise InputError(
-                f"prefer was asked to compare {len(one)} texts with {len(other)}. Give two texts, "
-                "or two lists of equally many."
+                f"prefer was asked to compare {_described(single, one)} with "
+                f"{_described(other_single, other)}. Give two texts, two pairs, or two lists of "
+                "equally many of these."
             )
-        scores = self.score([*one, *other], method, batch_size)
-        pairs = list(map(Preference, scores[: len(one)], scores[len(one) :]))
-        return pairs[0] if single else pairs
+        # Equal texts once: in another batch, rounding makes another number of them.
+        texts = list(dict.fromkeys([*given(one), *given(other)]))
+        scores = dict(zip(texts, self.score(texts, method, batch_size), strict=True))
+        preferences = [
+            Preference(scores[x], scores[y]) for x, y in zip(given(one), given(other), strict=True)
+        ]
+        return preferences[0] if single else preferences
 
     def _scores(self, texts: Texts, method: str, batch_size: int) -> list[TextScore]:
         tokenizer = self.preprocessor.tokenizer
@@ -132,3 +139,17 @@ class TextScoring(Answering):
         starts = self.preprocessor.tokenizer.word_starts
         words = starts(rows.ids) if method == "pll_word_l2r" else None
         return log_probabilities_in_turn(self, rows, scored, words, batch_size)
+
+
+def _read(texts: Any) -> tuple[bool, Texts]:
+    """Whether this is one text or pair alone, and all texts in it."""
+    single = isinstance(texts, str | bytes) or is_pair(texts)
+    read = read_texts([texts] if single else texts)
+    if not isinstance(read, Texts):
+        raise InputError("prefer compares texts, and tokenised input was given. Give texts.")
+    return single, read
+
+
+def _described(single: bool, texts: Texts) -> str:
+    kind = "text" if texts.second is None else "pair"
+    return f"one {kind}" if single else f"a list of {kind}s ({len(texts)})"
