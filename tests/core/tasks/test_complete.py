@@ -119,10 +119,36 @@ def test_numbers_that_make_no_sense_are_refused(trained, arguments, message):
         trained.complete(TEXT, **arguments)
 
 
+def test_numbers_of_numpy_are_numbers(trained):
+    one, two = np.int64(1), np.int64(2)
+    assert trained.complete("in <mask>", beam=two, num_tokens=(one, two)) == trained.complete(
+        "in <mask>", beam=2, num_tokens=(1, 2)
+    )
+
+
+def test_a_long_text_is_cut(trained):
+    answer = trained.complete("in the <mask> " + "day " * 30, beam=2, num_tokens=2)
+    assert answer.completions[0].text.endswith("day " * 30)
+    short = trained.complete("in the <mask> " + "day " * 18, beam=2, num_tokens=2)
+    for one, other in zip(answer.completions, short.completions, strict=True):
+        assert one.fills == other.fills
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
+
+
+def test_the_score_is_printed_where_it_is_another_order(trained):
+    answer = trained.complete("in the <mask> heaven", beam=20, num_tokens=(1, 3))
+    probabilities = [completion.probability for completion in answer.completions]
+    assert probabilities != sorted(probabilities, reverse=True)
+    assert repr(answer).count("per token") == 20
+    assert "per token" not in repr(trained.complete("in the <mask> heaven"))
+
+
 def test_too_many_masks_are_refused_and_what_to_do_is_said(trained):
     trained.preprocessor.sequence_length = 48
-    with pytest.raises(InputError, match=r"fill 40 masks .* or fill_mask, which answers each"):
-        trained.complete("<mask> " * 40)
+    with pytest.raises(
+        InputError, match=r"fill 40 masks .* at index 1: .* or fill_mask, which answers each"
+    ):
+        trained.complete(["<mask>", "<mask> " * 40])
 
 
 def test_no_mask_a_mask_beyond_the_limit_and_a_random_head_are_refused(make, trained):

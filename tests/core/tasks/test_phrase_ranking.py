@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlmzoo.errors import InputError
+from mlmzoo.tasks import phrase_ranking
 
 TEXT = "in the <mask> god <mask> heaven"
 
@@ -77,3 +78,85 @@ def test_probabilities_of_all_words_sum_to_those_of_ordinary_tokens(trained):
     expected = sum(c.probability for c in known.candidates if c.token not in special)
     assert total == pytest.approx(expected, abs=1e-5)
     assert np.isfinite(total) and len(mask.candidates) == len(words)
+
+
+@pytest.fixture
+def rows_asked(monkeypatch):
+    """How many rows were asked, call by call."""
+    seen = []
+
+    def counting(task, rows, batch_size):
+        seen.append(len(rows))
+        return original(task, rows, batch_size)
+
+    original = phrase_ranking.logits_at_masks
+    monkeypatch.setattr(phrase_ranking, "logits_at_masks", counting)
+    return seen
+
+
+def test_a_row_is_asked_once_whatever_it_answers(trained, rows_asked):
+    trained.fill_mask(TEXT, candidates=["god", "heaven", "light", "morning", "beginning"])
+    trained.fill_mask("in the <mask>", candidates=["god light", "god heaven", "morning light"])
+    # Both masks of a text in one row; two open masks, behind them those for god and for morning.
+    assert rows_asked == [1, 3]
+
+
+def test_pairs_are_ranked_in_both_texts(trained):
+    pair = ("in the <mask>", "god <mask> heaven")
+    known = trained.fill_mask(pair, top_k=100)
+    ranked = trained.fill_mask(pair, candidates=["light"])
+    for asked, all_of_them in zip(ranked.masks, known.masks, strict=True):
+        (light,) = (each for each in all_of_them.candidates if each.token == "light")
+        assert asked.candidates[0].probability == pytest.approx(light.probability, abs=1e-6)
+        place = (asked.position, asked.span, asked.segment)
+        assert place == (all_of_them.position, all_of_them.span, all_of_them.segment)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_a_long_text_is_cut_with_and_without_candidates(trained, row, log_probabilities, pair):
+    text = ("in the <mask>", "day " * 30) if pair else "in the <mask> " + "day " * 30
+    (mask,) = trained.fill_mask(text, top_k=100).masks
+    known = {candidate.token: candidate.probability for candidate in mask.candidates}
+    ranked = trained.fill_mask(text, candidates=["light", "light god"]).masks[0].candidates
+    phrases = {phrase.text: phrase for phrase in ranked}
+    assert phrases["light"].probability == pytest.approx(known["light"], abs=1e-6)
+    # Two masks take the place of a word more.
+    tokenizer = trained.preprocessor.tokenizer
+    (light, god), (day,) = tokenizer.encode(["light god", "day"])
+    start, end, masks = tokenizer.start_token_id, tokenizer.end_token_id, [tokenizer.mask_token_id]
+    ids = [start, *tokenizer.encode(["in the"])[0], *masks * 2, *[end] * pair]
+    ids += [day] * (23 - len(ids)) + [end]
+    expected = log_probabilities(trained, ids, 3)[light]
+    ids[3] = light
+    expected += log_probabilities(trained, ids, 4)[god]
+    assert phrases["light god"].log_probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_candidate_that_pushes_a_mask_out_is_named(trained):
+    text = "<mask> " + "day " * 20 + "<mask>"  # 24 tokens in all, as many as there may be
+    assert len(trained.fill_mask(text, candidates=["god"]).masks) == 2
+    with pytest.raises(InputError, match="The candidate 'god light' becomes 2 tokens, which leave"):
+        trained.fill_mask(text, candidates=["god", "god light"])
+
+
+def test_a_candidate_that_cannot_be_spelled_is_refused_with_its_text(trained):
+    for candidates in (["god", "zebra"], ["<mask>"], ["god zebra"]):
+        message = r"cannot spell the candidate '.*' in the text at index 0: 'day <mask>'.*Leave"
+        with pytest.raises(InputError, match=message):
+            trained.fill_mask(["day <mask>"], candidates=candidates)
+
+
+def test_candidates_may_be_an_array_and_are_printed_as_text(trained):
+    answer = trained.fill_mask("day <mask>", candidates=np.array(["god", "heaven light"]))
+    assert all(type(phrase.text) is str for phrase in answer.masks[0].candidates)
+    assert "str_" not in repr(answer)
+
+
+def test_the_score_is_printed_where_it_is_another_order(trained):
+    answer = trained.fill_mask("day <mask>", candidates=["god", "heaven", "god heaven light"])
+    phrases = answer.masks[0].candidates
+    probabilities = [phrase.probability for phrase in phrases]
+    unsorted = probabilities != sorted(probabilities, reverse=True)
+    assert ("per token" in repr(answer)) == unsorted
+    single = trained.fill_mask("day <mask>", candidates=["god", "heaven"])
+    assert "per token" not in repr(single)
