@@ -1,5 +1,7 @@
 """What stands in a mask, in every family: candidates beside the other answers, and what is
 written.
+
+It is their tokenizers that differ, so one backend is enough: the toy's tests run on all.
 """
 
 import keras
@@ -62,6 +64,7 @@ def by_hand(task):
     return by_hand
 
 
+@pytest.mark.slow
 def test_a_candidate_of_one_token_has_the_probability_it_has_among_all(task, say):
     texts = list(map(say, CONTEXTS))
     ranked = task.fill_mask(texts, candidates=WORDS)
@@ -73,6 +76,7 @@ def test_a_candidate_of_one_token_has_the_probability_it_has_among_all(task, say
             assert phrase.probability == pytest.approx(known[phrase.ids[0]], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_candidate_is_all_of_its_tokens_in_the_row_of_the_mask(task, say, by_hand):
     encode = task.preprocessor.tokenizer.encode
     text = say("saw *, day")
@@ -84,6 +88,7 @@ def test_a_candidate_is_all_of_its_tokens_in_the_row_of_the_mask(task, say, by_h
         assert phrase.log_probability == pytest.approx(by_hand(text, phrase.ids), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_space_before_the_mask_is_that_of_the_candidate(task, say):
     spellings = ["light", " light", "light ", "  light\n"]
     ranked, apart = task.fill_mask([say("And God * the"), say("saw(*")], candidates=spellings)
@@ -105,6 +110,7 @@ def test_a_candidate_that_is_joined_with_its_neighbours_is_refused(
         task.fill_mask([say("*ing"), say(f"saw {context}")], candidates=[word])
 
 
+@pytest.mark.slow
 def test_completions_have_the_spaces_that_their_tokens_ask_for(task, say):
     of_pieces = hasattr(task.preprocessor.tokenizer, "suffix_indicator")
     seen = set()

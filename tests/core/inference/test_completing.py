@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmzoo.inference.completing import Beam, Hypothesis
+from mlmzoo.inference.completing import Beam, CompletedText, Completion, Fill, Hypothesis
 
 EXCLUDED = [0, 7]
 
@@ -30,3 +30,21 @@ def test_equal_tokens_are_taken_in_the_order_of_their_ids():
     start = Hypothesis((9, 9), (0, 1))
     found = Beam(2, "confident", start).extensions(start, np.zeros((2, 6), "float32"), [0])
     assert [each.ids for each in found] == [(1, 9), (2, 9)]
+
+
+def test_scores_are_printed_where_they_give_another_order_than_probabilities():
+    one = Fill("lord", ("lord",), (4,), (8, 14))
+    two = Fill("lord spake", ("lord", "spake"), (4, 5), (8, 14))
+    completions = Completion("", (two,), -1.1), Completion("", (one,), -0.7)
+    said = repr(CompletedText("And the [MASK].", completions)).splitlines()
+    assert said[1:] == [
+        "  'lord spake' 33.29% (-0.55 per token)",
+        "  'lord' 49.66% (-0.70 per token)",
+    ]
+    said = repr(CompletedText("And the [MASK].", completions[::-1])).splitlines()
+    assert said[1:] == ["  'lord' 49.66%", "  'lord spake' 33.29%"]
+
+
+def test_pieces_of_words_are_printed_as_such():
+    piece, word = (Fill("t", (token,), (4,), (0, 6)) for token in ("##t", "t"))
+    assert repr(piece) != repr(word)

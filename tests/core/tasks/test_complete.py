@@ -135,14 +135,6 @@ def test_a_long_text_is_cut(trained):
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
 
 
-def test_the_score_is_printed_where_it_is_another_order(trained):
-    answer = trained.complete("in the <mask> heaven", beam=20, num_tokens=(1, 3))
-    probabilities = [completion.probability for completion in answer.completions]
-    assert probabilities != sorted(probabilities, reverse=True)
-    assert repr(answer).count("per token") == 20
-    assert "per token" not in repr(trained.complete("in the <mask> heaven"))
-
-
 def test_too_many_masks_are_refused_and_what_to_do_is_said(trained):
     trained.preprocessor.sequence_length = 48
     with pytest.raises(

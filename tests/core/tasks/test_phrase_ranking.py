@@ -150,13 +150,3 @@ def test_candidates_may_be_an_array_and_are_printed_as_text(trained):
     answer = trained.fill_mask("day <mask>", candidates=np.array(["god", "heaven light"]))
     assert all(type(phrase.text) is str for phrase in answer.masks[0].candidates)
     assert "str_" not in repr(answer)
-
-
-def test_the_score_is_printed_where_it_is_another_order(trained):
-    answer = trained.fill_mask("day <mask>", candidates=["god", "heaven", "god heaven light"])
-    phrases = answer.masks[0].candidates
-    probabilities = [phrase.probability for phrase in phrases]
-    unsorted = probabilities != sorted(probabilities, reverse=True)
-    assert ("per token" in repr(answer)) == unsorted
-    single = trained.fill_mask("day <mask>", candidates=["god", "heaven"])
-    assert "per token" not in repr(single)
