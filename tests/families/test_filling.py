@@ -127,3 +127,14 @@ def test_completions_have_the_spaces_that_their_tokens_ask_for(task, say):
                 seen.add(apart)
             assert completion.text == expected + context[context.rindex("*") + 1 :]
     assert seen == {True, False}
+
+
+def test_a_space_that_the_row_has_before_the_mask_is_not_the_candidates():
+    task = tiny_task(registry().family("roberta"), head_state="trained", sequence_length=32)
+    config = task.preprocessor.tokenizer.get_config()
+    config["added_tokens"] = [{"content": "<mask>", "lstrip": False}]
+    task.preprocessor.tokenizer = type(task.preprocessor.tokenizer).from_config(config)
+    row = task.preprocessor.rows(Texts(["saw <mask>, day"]), "mask").ids.tolist()
+    assert row[4] == task.preprocessor.tokenizer.token_to_id("Ġ")
+    (phrase,) = task.fill_mask("saw <mask>, day", candidates=["quick"]).masks[0].candidates
+    assert phrase.tokens == ("q", "u", "ick")

@@ -57,6 +57,8 @@ def test_batches_of_a_stream_are_answered_some_at_a_time(trained):
     texts = [f"day <mask> {word}" for word in "abcdefgh"]
     answers = trained.fill_mask(iter([texts[:5], texts[5:]]))
     assert [answer.text for answer in answers] == texts
+    answers = trained.fill_mask(iter([[*texts[:4], "day"], texts]))
+    assert [next(answers).text for _ in range(3)] == texts[:3]
 
 
 def test_which_text_is_said_where_there_are_several(trained):
