@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mlmzoo.errors import InputError, NoMaskError, RandomHeadError
+from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+from mlmzoo.tasks.joint_filling import _needs_space
 
 TEXT = "in the <mask> god <mask> heaven"
 
@@ -90,6 +92,19 @@ def test_a_batch_equals_one_by_one_and_a_stream_stays_one(trained):
     streamed = trained.complete((text for text in texts), beam=2)
     assert not isinstance(streamed, list)
     assert [answer.text for answer in streamed] == texts
+
+
+def test_a_space_is_put_where_other_tokens_would_be_read_without_it():
+    tokenizer = WordPiece(["[UNK]", "日", "本", "god", "."])
+    for before, said, id, needed in (
+        ("god", "god", 3, True),
+        ("god ", "god", 3, False),
+        ("", "god", 3, False),
+        ("god", ".", 4, False),
+        (".", "god", 3, False),
+        ("日", "本", 2, False),
+    ):
+        assert _needs_space(tokenizer, before, said, [id]) == needed
 
 
 def test_pairs_are_completed_in_both_texts(trained):

@@ -109,7 +109,8 @@ class MaskFilling(Answering):
         Raises:
             RandomHeadError: The head was never trained.
             NoMaskError: A text has no mask token, or one beyond the sequence length.
-            InputError: A number makes no sense, or a text has more masks than can be searched.
+            InputError: A number makes no sense, or a text has more masks than can be searched or
+                than there is room for.
 
         Example:
             >>> from mlmzoo import MaskedLM
