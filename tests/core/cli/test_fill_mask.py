@@ -32,6 +32,24 @@ def test_people_see_text_tokens_and_probabilities(mlmzoo, trained):
     assert said.count("%") == 4
 
 
+def test_all_candidates_are_shown_with_what_they_are_ranked_by(mlmzoo, trained):
+    names = ["fox", "dog", "cat", "quick fox", "lazy dog", "old cat"]
+    given = [argument for name in names for argument in ("--candidate", name)]
+    done = mlmzoo("fill-mask", trained.preset, "the <mask> runs", *given)
+    (mask,) = (
+        MaskedLM.from_preset(trained.preset).fill_mask("the <mask> runs", candidates=names).masks
+    )
+    lines = [line.split() for line in done.stdout.splitlines() if line.strip()][-len(names) :]
+    for line, phrase in zip(lines, mask.candidates, strict=True):
+        assert line == [*phrase.text.split(), f"{phrase.probability:.3g}", f"{phrase.score:.2f}"]
+
+
+def test_a_number_of_tokens_beside_candidates_is_wrong_usage(mlmzoo, trained):
+    done = mlmzoo("fill-mask", trained.preset, "a <mask>", "--candidate", "fox", "--top-k", 1)
+    assert done.exit_code == 2
+    assert "all candidates are shown" in done.stderr
+
+
 @pytest.mark.parametrize("given", ["", "\n \n", b"caf\xe9 <mask>"])
 def test_no_text_at_all_is_wrong_usage(mlmzoo, trained, given):
     assert mlmzoo("fill-mask", trained.preset, input=given).exit_code == 2

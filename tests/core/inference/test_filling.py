@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmzoo.inference.filling import best_candidates
+from mlmzoo.inference.filling import MaskAnswer, Phrase, best_candidates
 
 
 def found(logits, top_k):
@@ -36,3 +36,14 @@ def test_no_mask_has_no_answer():
 def test_large_logits_do_not_overflow():
     (answer,) = best_candidates(np.float32([[1e30, 0, 1e30]]), 2, str, str)
     assert [candidate.probability for candidate in answer] == [0.5, 0.5]
+
+
+def test_scores_of_phrases_are_printed_where_they_give_another_order_than_probabilities():
+    one, two = (
+        Phrase("god", ("god",), (4,), -0.7),
+        Phrase("the lord", ("the", "lord"), (5, 6), -1.1),
+    )
+    assert repr(MaskAnswer(1, (two, one), (0, 6))) == (
+        "mask at 1: 'the lord' 0.33 (-0.55 per token), 'god' 0.5 (-0.70 per token)"
+    )
+    assert repr(MaskAnswer(1, (one, two), (0, 6))) == "mask at 1: 'god' 0.5, 'the lord' 0.33"

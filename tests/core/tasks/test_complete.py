@@ -1,4 +1,4 @@
-"""`complete` and candidates of `fill_mask`: joint probabilities, held against enumeration."""
+"""`complete`: joint probabilities, held against enumeration."""
 
 import json
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mlmzoo.errors import InputError, NoMaskError, RandomHeadError
+from mlmzoo.kit.tokenizers.wordpiece import WordPiece
+from mlmzoo.tasks.joint_filling import _needs_space
 
 TEXT = "in the <mask> god <mask> heaven"
 
@@ -92,6 +94,19 @@ def test_a_batch_equals_one_by_one_and_a_stream_stays_one(trained):
     assert [answer.text for answer in streamed] == texts
 
 
+def test_a_space_is_put_where_other_tokens_would_be_read_without_it():
+    tokenizer = WordPiece(["[UNK]", "日", "本", "god", "."])
+    for before, said, id, needed in (
+        ("god", "god", 3, True),
+        ("god ", "god", 3, False),
+        ("", "god", 3, False),
+        ("god", ".", 4, False),
+        (".", "god", 3, False),
+        ("日", "本", 2, False),
+    ):
+        assert _needs_space(tokenizer, before, said, [id]) == needed
+
+
 def test_pairs_are_completed_in_both_texts(trained):
     answer = trained.complete(("in the <mask>", "god <mask> heaven"), beam=1)
     (completion,) = answer.completions
@@ -109,7 +124,9 @@ def test_pairs_are_completed_in_both_texts(trained):
         ({"num_tokens": (3, 1)}, r"num_tokens=\(3, 1\) was asked for"),
         ({"num_tokens": 1.5}, "num_tokens=1.5 was asked for"),
         ({"num_tokens": (1, 9)}, "fill 2 masks with 1 to 9 tokens each, 81 ways"),
-        ({"num_tokens": 12}, r"has 30 tokens, and the sequence length is 24"),
+        ({"num_tokens": (1, 2, 3)}, r"num_tokens=\(1, 2, 3\) was asked for"),
+        ({"num_tokens": True}, "num_tokens=True was asked for"),
+        ({"num_tokens": 12}, "With 12, 12 tokens in its masks only 19 of 24 are within"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(trained, arguments, message):
@@ -117,10 +134,28 @@ def test_numbers_that_make_no_sense_are_refused(trained, arguments, message):
         trained.complete(TEXT, **arguments)
 
 
+def test_numbers_of_numpy_are_numbers(trained):
+    one, two = np.int64(1), np.int64(2)
+    assert trained.complete("in <mask>", beam=two, num_tokens=(one, two)) == trained.complete(
+        "in <mask>", beam=2, num_tokens=(1, 2)
+    )
+
+
+def test_a_long_text_is_cut(trained):
+    answer = trained.complete("in the <mask> " + "day " * 30, beam=2, num_tokens=2)
+    assert answer.completions[0].text.endswith("day " * 30)
+    short = trained.complete("in the <mask> " + "day " * 18, beam=2, num_tokens=2)
+    for one, other in zip(answer.completions, short.completions, strict=True):
+        assert one.fills == other.fills
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
+
+
 def test_too_many_masks_are_refused_and_what_to_do_is_said(trained):
     trained.preprocessor.sequence_length = 48
-    with pytest.raises(InputError, match=r"fill 40 masks .* or fill_mask, which answers each"):
-        trained.complete("<mask> " * 40)
+    with pytest.raises(
+        InputError, match=r"fill 40 masks .* at index 1: .* or fill_mask, which answers each"
+    ):
+        trained.complete(["<mask>", "<mask> " * 40])
 
 
 def test_no_mask_a_mask_beyond_the_limit_and_a_random_head_are_refused(make, trained):
@@ -132,70 +167,3 @@ def test_no_mask_a_mask_beyond_the_limit_and_a_random_head_are_refused(make, tra
         make().complete(TEXT)
     with pytest.raises(InputError):
         trained.complete([])
-
-
-# Candidates ---------------------------------------------------------------------------------------
-
-
-def test_candidates_of_one_token_have_the_probability_they_have_among_all(trained):
-    (mask,) = trained.fill_mask("in the <mask> god", top_k=100).masks
-    known = {candidate.token: candidate.probability for candidate in mask.candidates}
-    (asked,) = trained.fill_mask("in the <mask> god", candidates=["light", "morning"]).masks
-    assert {phrase.text for phrase in asked.candidates} == {"light", "morning"}
-    for phrase in asked.candidates:
-        assert phrase.probability == pytest.approx(known[phrase.text], abs=1e-6)
-    assert (asked.position, asked.span) == (mask.position, mask.span) == (3, (7, 13))
-
-
-def test_a_phrase_is_scored_token_by_token_from_left_to_right(trained, row, log_probabilities):
-    tokenizer = trained.preprocessor.tokenizer
-    first, second = tokenizer.encode(["heaven light"])[0]
-    ids = row(trained, "in the <mask> <mask> god")
-    expected = log_probabilities(trained, ids, 3)[first]
-    expected += log_probabilities(trained, [*ids[:3], first, *ids[4:]], 4)[second]
-    answer = trained.fill_mask("in the <mask> god", candidates=["heaven light", "god"])
-    phrases = {phrase.text: phrase for phrase in answer.masks[0].candidates}
-    phrase = phrases["heaven light"]
-    assert phrase.ids == (first, second)
-    assert phrase.log_probability == pytest.approx(expected, abs=1e-4)
-    assert phrase.score == pytest.approx(expected / 2, abs=1e-4)
-    scores = [each.score for each in answer.masks[0].candidates]
-    assert scores == sorted(scores, reverse=True)
-
-
-def test_every_mask_is_answered_with_the_others_left_open(trained):
-    answer = trained.fill_mask([TEXT, "day <mask>"], candidates=["god", "heaven light"])
-    assert [len(filled.masks) for filled in answer] == [2, 1]
-    tokens = trained.fill_mask(TEXT, top_k=100)
-    for asked, known in zip(answer[0].masks, tokens.masks, strict=True):
-        by_token = {candidate.token: candidate.probability for candidate in known.candidates}
-        god = next(phrase for phrase in asked.candidates if phrase.text == "god")
-        assert god.probability == pytest.approx(by_token["god"], abs=1e-6)
-        assert asked.position == known.position
-    assert json.loads(json.dumps(answer[0].to_dict()))["masks"][0]["candidates"][0]["tokens"]
-
-
-@pytest.mark.parametrize(
-    ("candidates", "message"),
-    [
-        ([], r"candidates=\[\] was given"),
-        ([" "], "Give a list of words"),
-        (["zebra"], r"cannot spell the candidate 'zebra'"),
-        (["god " * 30], "tokens longer than the sequence length of 24"),
-    ],
-)
-def test_candidates_that_cannot_stand_there_are_refused(trained, candidates, message):
-    with pytest.raises(InputError, match=message):
-        trained.fill_mask("in the <mask> god", candidates=candidates)
-
-
-def test_probabilities_of_all_words_sum_to_those_of_ordinary_tokens(trained):
-    tokenizer = trained.preprocessor.tokenizer
-    words = [t for t in tokenizer.get_vocabulary() if t not in tokenizer.special_tokens.values()]
-    (mask,) = trained.fill_mask("in the <mask> god", candidates=words).masks
-    total = sum(phrase.probability for phrase in mask.candidates)
-    (known,) = trained.fill_mask("in the <mask> god", top_k=100).masks
-    special = set(tokenizer.special_tokens.values())
-    expected = sum(c.probability for c in known.candidates if c.token not in special)
-    assert total == pytest.approx(expected, abs=1e-5)
-    assert np.isfinite(total) and len(mask.candidates) == len(words)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from mlmzoo.cli import options
 from mlmzoo.cli.texts import given_or_read
+
+
+def _num_tokens(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
+    fewest, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= fewest <= most:
+        raise click.BadParameter(f"{value!r} is neither a number from 1 nor a range: 1-3.")
+    return fewest, most
 
 
 @click.command("complete")
@@ -23,10 +33,11 @@ from mlmzoo.cli.texts import given_or_read
 )
 @click.option(
     "--num-tokens",
-    type=(click.IntRange(min=1), click.IntRange(min=1)),
-    default=(1, 1),
-    metavar="FEWEST MOST",
-    help="Tokens that each mask becomes.  [default: 1 1]",
+    callback=_num_tokens,
+    metavar="N or FEWEST-MOST",
+    default="1",
+    show_default=True,
+    help="Tokens that each mask becomes, or the fewest and the most.",
 )
 @options.batch_size
 @options.as_json

@@ -13,13 +13,15 @@ from mlmzoo.cli.texts import given_or_read
 @click.command("fill-mask")
 @click.argument("preset")
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
-@click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--top-k", type=click.IntRange(min=1), help="Tokens shown for each mask.  [default: 5]"
+)
 @click.option(
     "--candidate",
     "candidates",
     multiple=True,
     metavar="PHRASE",
-    help="A word or phrase to rank instead; can be given several times.",
+    help="A word or phrase to rank instead; can be given several times. All are shown.",
 )
 @options.batch_size
 @options.as_json
@@ -28,7 +30,7 @@ from mlmzoo.cli.texts import given_or_read
 def command(
     preset: str,
     texts: tuple[str, ...],
-    top_k: int,
+    top_k: int | None,
     candidates: tuple[str, ...],
     batch_size: int,
     as_json: bool,
@@ -38,13 +40,15 @@ def command(
     A text holds the mask token of the preset, mostly [MASK] or <mask>, once or several times.
     Without TEXT, texts are read from standard input, one a line.
     """
+    if candidates and top_k is not None:
+        raise click.UsageError("--top-k goes without --candidate: all candidates are shown.")
     given = given_or_read(texts)
 
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console, print_json, table
 
     task = MaskedLM.from_preset(preset)
-    answers = task.fill_mask(given, top_k, list(candidates) or None, batch_size)
+    answers = task.fill_mask(given, top_k or 5, list(candidates) or None, batch_size)
     if as_json:
         print_json([answer.to_dict() for answer in answers])
         return

@@ -55,7 +55,11 @@ def read_texts(
 
 
 def open_texts(
-    x: Any, sample_weight: Any = None, limit: int | None = None, batch_size: int = 32
+    x: Any,
+    sample_weight: Any = None,
+    limit: int | None = None,
+    batch_size: int = 32,
+    at_once: int | None = None,
 ) -> TextStream | Tokenised:
     """Read texts some at a time, from any form that ``fit`` takes.
 
@@ -65,6 +69,7 @@ def open_texts(
         limit: Most batches to take from a stream, for one that may be endless
             (``steps_per_epoch * epochs``). Ignored for what is not a stream.
         batch_size: What `limit` counts in where a stream gives single texts.
+        at_once: Texts of a stream that are read at a time, by default `CHUNK`.
 
     Returns:
         The texts, none of them copied that are in memory, nor read that are in a file or stream;
@@ -74,7 +79,7 @@ def open_texts(
         InputError: `x` is of another form, empty, or holds something that is no text. In a file
             or stream that is said when it is reached.
     """
-    opened = _open(x, None if limit is None else (limit, batch_size))
+    opened = _open(x, None if limit is None else (limit, batch_size), at_once)
     if isinstance(opened, Texts):
         if not len(opened):
             raise nothing_found()
@@ -101,16 +106,16 @@ def _weighted(chunks: Iterator[Texts], sample_weight: Any) -> Iterator[Texts]:
     _weights(weights, done)
 
 
-def _open(x: Any, limit: Limit) -> Texts | TextStream | Tokenised:
+def _open(x: Any, limit: Limit, at_once: int | None) -> Texts | TextStream | Tokenised:
     if isinstance(x, Mapping) and _package(x) == "datasets":
         raise InputError(
             f"Asked to read texts from a {type(x).__name__}; found the splits {list(x)}. "
             f"Give one of them, e.g. data[{next(iter(x), 'train')!r}]."
         )
     if isinstance(x, Mapping):
-        return _open(x[TEXT_COLUMN], limit) if TEXT_COLUMN in x else Tokenised(x)
+        return _open(x[TEXT_COLUMN], limit, at_once) if TEXT_COLUMN in x else Tokenised(x)
     if isinstance(x, str | os.PathLike):
-        return from_stream(stream_lines([x]), None)
+        return from_stream(stream_lines([x]), None, at_once)
     if isinstance(x, tuple):
         return _from_tuple(x)
     if _package(x) == "datasets" and getattr(x, "column_names", None) is not None:
@@ -121,7 +126,7 @@ def _open(x: Any, limit: Limit) -> Texts | TextStream | Tokenised:
                 f"data.rename_column('…', {TEXT_COLUMN!r})."
             )
         if hasattr(x, "__getitem__"):
-            return _from_table(x)
+            return _from_table(x, at_once)
     if type(x).__name__ == "DataFrame":
         raise InputError(
             "Asked to read texts from a DataFrame; found a table. Give one column: "
@@ -136,16 +141,17 @@ def _open(x: Any, limit: Limit) -> Texts | TextStream | Tokenised:
     if isinstance(x, np.ndarray):
         return Texts(*from_array(x))
     if isinstance(x, list):
-        return _from_sequence(x)
+        return _from_sequence(x, at_once)
     if isinstance(x, str | bytes | bytearray) or not isinstance(x, Iterable):
         raise InputError(f"Asked to read texts; found {shown(x)}. {FORMS}")
-    return from_stream(x, limit)
+    return from_stream(x, limit, at_once)
 
 
-def _from_table(x: Any) -> Texts | TextStream | Tokenised:
+def _from_table(x: Any, at_once: int | None) -> Texts | TextStream | Tokenised:
     """A table on disk is read some rows at a time."""
-    parts = (x[start : start + CHUNK][TEXT_COLUMN] for start in range(0, len(x), CHUNK))
-    opened = from_stream(map(list, parts), None)
+    step = at_once or CHUNK
+    parts = (x[start : start + step][TEXT_COLUMN] for start in range(0, len(x), step))
+    opened = from_stream(map(list, parts), None, at_once)
     # Its size is that of our chunks, not of anybody's batches.
     return TextStream(opened.chunks) if isinstance(opened, TextStream) else opened
 
@@ -167,12 +173,12 @@ def _from_tuple(x: tuple[Any, ...]) -> Texts | TextStream | Tokenised:
     return Texts(*columns(x, "a tuple"))
 
 
-def _from_sequence(x: list[Any]) -> Texts | TextStream | Tokenised:
+def _from_sequence(x: list[Any], at_once: int | None) -> Texts | TextStream | Tokenised:
     if x and isinstance(x[0], os.PathLike):
         for index, path in enumerate(x):
             if not isinstance(path, os.PathLike):
                 raise not_a_text(path, index, "a list of paths")
-        return from_stream(stream_lines(x), None)
+        return from_stream(stream_lines(x), None, at_once)
     return Texts(*from_list(x, "a list"))
 
 

@@ -62,7 +62,8 @@ class TextStream:
     """Texts of any number, some at a time.
 
     Args:
-        chunks: Gives `Texts` of up to `CHUNK` each, and can be gone through once.
+        chunks: Gives `Texts` of up to `CHUNK` each or as many as were asked for, but whole batches;
+            can be gone through once.
         batch_size: Size of the first batch of a stream that came in batches, else ``None``.
     """
 
@@ -82,11 +83,11 @@ class Tokenised:
     x: Any
 
 
-def in_chunks(texts: Texts) -> Iterator[Texts]:
-    """Texts that are in memory, some at a time."""
+def in_chunks(texts: Texts, at_once: int | None = None) -> Iterator[Texts]:
+    """Texts that are in memory, up to `CHUNK` at a time, or `at_once`."""
     start = 0
     while start < len(texts):
-        stop = min(start + CHUNK, len(texts))
+        stop = min(start + (at_once or CHUNK), len(texts))
         while stop > start + 1 and _characters(texts, start, stop) > CHUNK_CHARACTERS:
             stop = start + (stop - start) // 2
         yield texts.part(start, stop)
@@ -98,12 +99,15 @@ def _characters(texts: Texts, start: int, stop: int) -> int:
     return sum(sum(map(len, column[start:stop])) for column in columns)
 
 
-def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> TextStream | Tokenised:
+def from_stream(
+    x: Iterable[Any], limit: tuple[int, int] | None, at_once: int | None = None
+) -> TextStream | Tokenised:
     """Read a stream of texts or pairs, or of batches of them, to its end or to `limit`.
 
     Args:
         x: Any iterable. An element can be a mapping with an entry ``"text"``.
         limit: Most batches to take, and how many texts count as one where elements are single.
+        at_once: Texts a chunk, by default `CHUNK`.
 
     Raises:
         InputError: The stream says that it has no end and there is no limit, it is empty, or its
@@ -124,7 +128,7 @@ def from_stream(x: Iterable[Any], limit: tuple[int, int] | None) -> TextStream |
         if _is_tokenised(element):
             return Tokenised(_from(element, iterator) if iterator is x else x)
         ones, _, batched = _element(element, 0, collated)
-        chunks = _chunks(_from(element, iterator), collated, limit)
+        chunks = _chunks(_from(element, iterator), collated, limit, at_once or CHUNK)
         return TextStream(chunks, len(ones) if batched else None)
     raise nothing_found()
 
@@ -135,7 +139,7 @@ def nothing_found() -> InputError:
 
 
 def _chunks(
-    elements: Iterator[Any], collated: bool, limit: tuple[int, int] | None
+    elements: Iterator[Any], collated: bool, limit: tuple[int, int] | None, at_once: int
 ) -> Iterator[Texts]:
     form: str | None = None
     first: list[str] = []
@@ -161,7 +165,7 @@ def _chunks(
         # Asked before the next element is pulled: pulling may wait, or count.
         if limit and (index + 1 >= limit[0] if batched else read >= limit[0] * limit[1]):
             break
-        if len(first) >= CHUNK or characters >= CHUNK_CHARACTERS:
+        if len(first) >= at_once or characters >= CHUNK_CHARACTERS:
             yield chunk()
             first, second, characters = [], [], 0
     if first:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlmzoo.inference.filling import best_ids, in_words, normalisers
+
 ORDERS = ("confident", "left_to_right")
 """``"confident"``: next comes the mask whose best token is the most probable.
 ``"left_to_right"``: next comes the first mask that is left."""
@@ -33,7 +35,7 @@ class Fill:
     segment: int = 0
 
     def __repr__(self) -> str:
-        return repr(self.text)
+        return repr(" ".join(self.tokens))  # "##t" and "t" are both "t" as text
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,7 +87,7 @@ class CompletedText:
     completions: tuple[Completion, ...]
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.text!r}", *(f"  {each!r}" for each in self.completions)])
+        return "\n".join([f"{self.text!r}", *(f"  {each}" for each in in_words(self.completions))])
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
@@ -146,16 +148,20 @@ class Beam:
             logits: float32 of shape ``(len(hypothesis.open), V)``.
             excluded: Ids that are never filled in. Probabilities are not rescaled without them.
         """
-        logits = logits.astype("float64")
-        logits -= logits.max(axis=-1, keepdims=True)
-        log_probabilities = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        log_probabilities[:, list(excluded)] = -np.inf
+        logits = logits[:1] if self.order == "left_to_right" else logits
+        highest, log_sums = normalisers(logits)
+        allowed = logits.copy()
+        allowed[:, list(excluded)] = -np.inf
         # The first of equals, so that the order is the same everywhere.
-        which = 0 if self.order == "left_to_right" else log_probabilities.max(axis=-1).argmax()
-        row = log_probabilities[which]
-        best = np.argsort(-row, kind="stable")[: self.width]
+        which = int((allowed.max(axis=-1) - highest - log_sums).argmax())
+        best = best_ids(allowed[which], self.width)
+        values = allowed[which, best].astype("float64") - highest[which] - log_sums[which]
         place = hypothesis.open[which]
-        return [hypothesis.filled(place, int(i), float(row[i])) for i in best if row[i] > -np.inf]
+        return [
+            hypothesis.filled(place, id, value)
+            for id, value in zip(best.tolist(), values.tolist(), strict=True)
+            if value > -math.inf
+        ]
 
     def keep(self, extended: Iterable[Hypothesis]) -> None:
         """Go on with the best of what all hypotheses were extended to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ class Phrase:
 
     Args:
         text: The phrase as it was given.
-        tokens: The tokens it becomes where the mask stands, as the vocabulary spells them.
+        tokens: The tokens it becomes where the mask stands, as the vocabulary spells them; a
+            token that is nothing but the space before it is one of them.
         ids: Their ids.
         log_probability: Natural logarithm of its probability: with as many masks as it has tokens
             in the place of the mask, the sum of the log-probabilities of its tokens from left to
@@ -89,7 +90,7 @@ class MaskAnswer:
     segment: int = 0
 
     def __repr__(self) -> str:
-        return f"mask at {self.position}: " + ", ".join(map(repr, self.candidates))
+        return f"mask at {self.position}: " + ", ".join(in_words(self.candidates))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
@@ -116,6 +117,16 @@ class FilledText:
         return {"text": self.text, "masks": [answer.to_dict() for answer in self.masks]}
 
 
+def in_words(answers: Sequence[Any]) -> list[str]:
+    """Answers as people read them: with the score they are ranked by, where that is not the order
+    of their probabilities.
+    """
+    probabilities = [answer.probability for answer in answers]
+    if probabilities == sorted(probabilities, reverse=True):
+        return list(map(repr, answers))
+    return [f"{answer!r} ({answer.score:.2f} per token)" for answer in answers]
+
+
 def best_candidates(
     logits: np.ndarray,
     top_k: int,
@@ -130,13 +141,11 @@ def best_candidates(
         id_to_token: Spelling of an id in the vocabulary.
         to_text: Text of an id.
     """
-    highest = logits.max(axis=-1, keepdims=True)
-    # Thousands of small numbers: single precision is enough for each, not for their sum.
-    sums = np.exp(logits - highest).sum(axis=-1, dtype="float64")
+    highest, log_sums = normalisers(logits)
     found = []
-    for row, top, total in zip(logits, highest[:, 0], sums, strict=True):
-        ids = _best(row, top_k)
-        probabilities = np.exp(row[ids].astype("float64") - top) / total
+    for row, top, log_sum in zip(logits, highest, log_sums, strict=True):
+        ids = best_ids(row, top_k)
+        probabilities = np.exp(row[ids].astype("float64") - top - log_sum)
         found.append(
             tuple(
                 Candidate(id_to_token(i), to_text(i), i, probability)
@@ -146,8 +155,27 @@ def best_candidates(
     return found
 
 
-def _best(logits: np.ndarray, top_k: int) -> np.ndarray:
-    """Ids of the `top_k` highest of ``(V,)``, without sorting all of them."""
+def normalisers(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What makes log-probabilities of logits: take off the first, then the second.
+
+    Args:
+        logits: float32 of shape ``(T, V)``.
+
+    Returns:
+        float64 of shape ``(T,)``: the highest of each mask; and the logarithm of the sum of the
+        exponentials of the differences to it.
+    """
+    highest = logits.max(axis=-1)
+    # Thousands of small numbers: single precision is enough for each, not for their sum.
+    sums = np.exp(logits - highest[:, None]).sum(axis=-1, dtype="float64")
+    return highest.astype("float64"), np.log(sums)
+
+
+def best_ids(logits: np.ndarray, top_k: int) -> np.ndarray:
+    """Ids of the `top_k` highest of ``(V,)``, equal ones in the order of their ids.
+
+    Found without sorting all of them.
+    """
     ids = np.arange(len(logits))
     if top_k < len(logits):
         least = np.partition(logits, -top_k)[-top_k]

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from mlmzoo.contract.errors import InputError, RandomHeadError
-from mlmzoo.data.inputs import Texts, TextStream, open_texts
+from mlmzoo.data.inputs import FORMS, Texts, TextStream, open_texts
 from mlmzoo.data.numbers import check_count
+from mlmzoo.data.streams import in_chunks
 from mlmzoo.data.strings import plain
 from mlmzoo.tasks.matching import refuse_mismatch
 
 Text = str | tuple[str, str]
+AT_ONCE = 256
+"""Texts of a stream that are answered together: eight batches, enough to put those of similar
+length into one, and few enough for the first answer to come soon."""
+ASKED_FORMS = (
+    "Give one text; a list, array or Series of texts; or a stream: a generator, a data set or the "
+    "path of a file. A pair of texts is a tuple."
+)
+
+
+@dataclass(frozen=True)
+class Asked(Texts):
+    """Some of the texts that a question is about.
+
+    Args:
+        begin: How many were given before them; ``None`` where only one was given.
+    """
+
+    begin: int | None = 0
+
+    def name(self, number: int) -> str:
+        """Which of the texts that were given is number `number` of these, for a message."""
+        return "the text" if self.begin is None else f"the text at index {self.begin + number}"
 
 
 class Answering:
@@ -42,13 +67,15 @@ class Answering:
         self._need_preprocessor(what, batch_size)
 
 
-def answer_texts(texts: Any, answer: Callable[[Texts], Any]) -> Any:
+def answer_texts(texts: Any, answer: Callable[[Asked], Any], at_once: int | None = None) -> Any:
     """Answer texts in the form in which they were given.
 
     Args:
         texts: One text (a str, or a pair of them in a tuple); many (a list or array of texts, a
             tuple of two sequences for pairs); or a stream (a generator or data set).
         answer: Answers some texts: a sequence, in their order.
+        at_once: Most texts that are answered at a time, by default `AT_ONCE` of a stream, and of
+            what is in memory as many as are tokenised together anyway.
 
     Returns:
         One answer; a list; or for a stream an iterator, which reads it some texts at a time.
@@ -57,19 +84,43 @@ def answer_texts(texts: Any, answer: Callable[[Texts], Any]) -> Any:
         InputError: `texts` is of another form, empty, or tokenised already.
     """
     if isinstance(texts, str | bytes) or is_pair(texts):
-        return answer(_open([texts]).__next__())[0]
-    answered = chain.from_iterable(map(answer, _open(texts)))
-    return list(answered) if isinstance(plain(texts), list | tuple | np.ndarray) else answered
+        (only,) = _open([texts])
+        return answer(replace(only, begin=None))[0]
+    in_memory = isinstance(plain(texts), list | tuple | np.ndarray)
+    opened = _open(texts, at_once or (None if in_memory else AT_ONCE))
+    answered = chain.from_iterable(map(answer, opened))
+    return list(answered) if in_memory else answered
 
 
-def _open(texts: Any) -> Iterator[Texts]:
-    opened = open_texts(texts)
+def _open(texts: Any, at_once: int | None = None) -> Iterator[Asked]:
+    with _in_words_of_a_question():
+        opened = open_texts(texts, at_once=at_once)
     if not isinstance(opened, TextStream):
         raise InputError(
             "Texts were to be answered, and tokenised input was given. Give texts; predict() "
             "takes tokenised input."
         )
-    return iter(opened.chunks)
+    return _asked(opened.chunks, at_once)
+
+
+def _asked(chunks: Iterator[Texts], at_once: int | None) -> Iterator[Asked]:
+    begin = 0
+    with _in_words_of_a_question():
+        for chunk in chunks:
+            for part in in_chunks(chunk, at_once):  # a batch of a stream may hold many
+                yield Asked(part.first, part.second, begin=begin)
+                begin += len(part)
+
+
+@contextmanager
+def _in_words_of_a_question() -> Iterator[None]:
+    """Errors say what a question takes, not what `fit` does."""
+    try:
+        yield
+    except InputError as error:
+        if FORMS not in str(error):
+            raise
+        raise InputError(str(error).replace(FORMS, ASKED_FORMS)) from None
 
 
 def is_pair(x: Any) -> bool:

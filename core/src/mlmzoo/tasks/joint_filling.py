@@ -11,10 +11,10 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.numbers import check_count
-from mlmzoo.data.rows import TokenRows, offsets_of
 from mlmzoo.inference.completing import ORDERS, Beam, CompletedText, Completion, Fill, Hypothesis
-from mlmzoo.tasks.answering import Text, shorten
+from mlmzoo.tasks.answering import shorten
 from mlmzoo.tasks.asking import logits_at_masks
+from mlmzoo.tasks.masked_texts import MaskedTexts, in_rows, segments_of
 
 MOST_MASKS = 32
 """Most tokens in one text that are searched for jointly."""
@@ -39,146 +39,152 @@ class _Search:
     beam: Beam
 
 
-def complete_rows(
-    task: Any,
-    texts: Sequence[Text],
-    rows: TokenRows,
-    places: Sequence[Sequence[tuple[int, tuple[int, int]]]],
-    beam: int,
-    order: str,
-    num_tokens: int | tuple[int, int],
-    batch_size: int,
-) -> list[CompletedText]:
+class JointSearch:
     """What `MaskedLM.complete` does.
 
     Args:
         task: The masked LM.
-        texts: The texts as they were given.
-        rows: Their tokens.
-        places: Segment and span of each mask in each text.
         beam: See `MaskedLM.complete`, also for the rest.
         order: Which mask is filled next.
         num_tokens: Tokens a mask.
         batch_size: Rows computed at a time.
+
+    Raises:
+        InputError: One of them makes no sense.
     """
-    fewest, most = _checked(beam, order, num_tokens)
-    searches = []
-    for number, text in enumerate(texts):
-        start, stop = rows.offsets[number], rows.offsets[number + 1]
-        row, segments = rows.ids[start:stop], rows.segments[start:stop]
-        for lengths in _lengths(text, len(places[number]), fewest, most):
-            searches.append(_search(task, number, text, row, segments, lengths, beam, order))
-    while running := [search for search in searches if not search.beam.done]:
-        _step(task, running, batch_size)
-    found: list[dict[tuple[int, ...], Completion]] = [{} for _ in texts]
-    for search in searches:
-        for each in search.beam.hypotheses:
-            made = _completion(task, texts[search.text], places[search.text], search, each)
-            # Masks side by side can share out the same tokens in several ways.
-            other = found[search.text].setdefault(each.ids, made)
-            if made.score > other.score:
-                found[search.text][each.ids] = made
-    return [
-        CompletedText(text, tuple(sorted(each.values(), key=lambda one: -one.score)[:beam]))
-        for text, each in zip(texts, found, strict=True)
-    ]
 
+    def __init__(self, task: Any, beam: int, order: str, num_tokens: Any, batch_size: int) -> None:
+        self.task = task
+        self.beam = check_count("beam", beam)
+        if order not in ORDERS:
+            raise InputError(
+                f"order={order!r} was asked for. Give one of {', '.join(map(repr, ORDERS))}."
+            )
+        self.order = order
+        self.fewest, self.most = _checked(num_tokens)
+        self.batch_size = batch_size
 
-def _checked(beam: int, order: str, num_tokens: Any) -> tuple[int, int]:
-    check_count("beam", beam)
-    if order not in ORDERS:
-        raise InputError(
-            f"order={order!r} was asked for. Give one of {', '.join(map(repr, ORDERS))}."
+    def complete(self, masked: MaskedTexts) -> list[CompletedText]:
+        """The best ways to fill the masks of each text.
+
+        Raises:
+            InputError: A text has more masks than can be searched, or than there is room for.
+        """
+        searches = self._searches(masked)
+        while running := [search for search in searches if not search.beam.done]:
+            self._step(running)
+        found: list[dict[tuple[int, ...], Completion]] = [{} for _ in masked.texts]
+        tokenizer = self.task.preprocessor.tokenizer
+        for search in searches:
+            for each in search.beam.hypotheses:
+                made = _completion(tokenizer, masked, search, each)
+                # Masks side by side can share out the same tokens in several ways.
+                other = found[search.text].setdefault(each.ids, made)
+                if made.score > other.score:
+                    found[search.text][each.ids] = made
+        return [
+            CompletedText(
+                text, tuple(sorted(each.values(), key=lambda one: -one.score)[: self.beam])
+            )
+            for text, each in zip(masked.texts, found, strict=True)
+        ]
+
+    def _searches(self, masked: MaskedTexts) -> list[_Search]:
+        """One for each text and choice of lengths."""
+        ways = [
+            (number, lengths)
+            for number, places in enumerate(masked.places)
+            for lengths in _lengths(masked, number, len(places), self.fewest, self.most)
+        ]
+        rows = masked.expanded(*zip(*ways, strict=True))
+        searches = []
+        for row, (number, lengths) in enumerate(ways):
+            places = masked.masks_in(rows, row)
+            if len(places) < sum(lengths):
+                raise InputError(
+                    f"With {', '.join(map(str, lengths))} tokens in its masks only {len(places)} "
+                    f"of {sum(lengths)} are within the sequence length of "
+                    f"{masked.preprocessor.sequence_length}, in {masked.asked.name(number)}: "
+                    f"{shorten(masked.texts[number])!r}. Shorten it, or give another num_tokens."
+                )
+            span = slice(rows.offsets[row], rows.offsets[row + 1])
+            start = Hypothesis(tuple(rows.ids[span].tolist()), tuple(places.tolist()))
+            beam = Beam(self.beam, self.order, start)
+            searches.append(_Search(number, lengths, rows.segments[span], beam))
+        return searches
+
+    def _step(self, searches: Sequence[_Search]) -> None:
+        """Fill one more mask in every hypothesis of every search."""
+        excluded = self.task.preprocessor.tokenizer.special_token_ids
+        asked = [
+            (number, each)
+            for number, search in enumerate(searches)
+            for each in search.beam.hypotheses
+        ]
+        rows = in_rows(
+            [np.asarray(each.ids, np.int32) for _, each in asked],
+            [searches[number].segments for number, _ in asked],
         )
-    few = num_tokens if isinstance(num_tokens, tuple | list) else (num_tokens, num_tokens)
-    whole = len(few) == 2 and all(type(n) is int for n in few)
-    if not whole or not 1 <= few[0] <= few[1]:
+        extended: list[Any] = [None] * len(asked)
+        for answered in logits_at_masks(self.task, rows, self.batch_size):
+            for row, _, logits in answered.by_row():
+                number, hypothesis = asked[row]
+                extended[row] = searches[number].beam.extensions(hypothesis, logits, excluded)
+        found: list[list[Hypothesis]] = [[] for _ in searches]
+        for (number, _), some in zip(asked, extended, strict=True):
+            found[number] += some
+        for search, some in zip(searches, found, strict=True):
+            search.beam.keep(some)
+
+
+def _checked(num_tokens: Any) -> tuple[int, int]:
+    """The fewest and the most tokens of a mask."""
+    given = num_tokens if isinstance(num_tokens, tuple | list) else (num_tokens, num_tokens)
+    try:
+        fewest, most = (check_count("num_tokens", each) for each in given)
+    except (InputError, ValueError):
+        fewest, most = 1, 0
+    if fewest > most:
         raise InputError(
             f"num_tokens={num_tokens!r} was asked for. Give a number from 1, or the fewest and the "
             "most: (1, 3)."
         )
-    return few[0], few[1]
+    return fewest, most
 
 
-def _lengths(text: Text, masks: int, fewest: int, most: int) -> list[tuple[int, ...]]:
+def _lengths(
+    masked: MaskedTexts, number: int, masks: int, fewest: int, most: int
+) -> list[tuple[int, ...]]:
     ways = (most - fewest + 1) ** masks
     if masks * most > MOST_MASKS or ways > MOST_LENGTHS:
         raise InputError(
             f"complete was asked to fill {masks} masks with {fewest} to {most} tokens each, "
-            f"{ways} ways: {shorten(text)!r}. At most {MOST_MASKS} tokens and {MOST_LENGTHS} "
-            "ways can be searched. Use fewer masks or another num_tokens, or fill_mask, which "
-            "answers each mask by itself."
+            f"{ways} ways, in {masked.asked.name(number)}: {shorten(masked.texts[number])!r}. At "
+            f"most {MOST_MASKS} tokens and {MOST_LENGTHS} ways can be searched. Use fewer masks or "
+            "another num_tokens, or fill_mask, which answers each mask by itself."
         )
     return list(product(range(fewest, most + 1), repeat=masks))
 
 
-def _search(
-    task: Any,
-    number: int,
-    text: Text,
-    row: np.ndarray,
-    segments: np.ndarray,
-    lengths: tuple[int, ...],
-    beam: int,
-    order: str,
-) -> _Search:
-    mask_id = task.preprocessor.tokenizer.mask_token_id
-    repeats = np.ones(len(row), np.int64)
-    repeats[row == mask_id] = lengths
-    ids = np.repeat(row, repeats)
-    limit = task.preprocessor.sequence_length
-    if len(ids) > limit:
-        raise InputError(
-            f"With {lengths} tokens in its masks a text has {len(ids)} tokens, and the sequence "
-            f"length is {limit}: {shorten(text)!r}. Shorten it, or give another num_tokens."
-        )
-    masked = tuple(np.flatnonzero(ids == mask_id).tolist())
-    whole = Hypothesis(tuple(ids.tolist()), masked)
-    return _Search(number, lengths, np.repeat(segments, repeats), Beam(beam, order, whole))
-
-
-def _step(task: Any, searches: Sequence[_Search], batch_size: int) -> None:
-    """Fill one more mask in every hypothesis of every search."""
-    excluded = task.preprocessor.tokenizer.special_token_ids
-    asked = [(search, each) for search in searches for each in search.beam.hypotheses]
-    rows = TokenRows(
-        np.concatenate([np.asarray(each.ids, np.int32) for _, each in asked]),
-        offsets_of(np.array([len(each.ids) for _, each in asked])),
-        np.concatenate([search.segments for search, _ in asked]),
-    )
-    noted: list[Any] = [None] * len(asked)
-    for answered in logits_at_masks(task, rows, batch_size):
-        for row, _, logits in answered.by_row():
-            search, hypothesis = asked[row]
-            noted[row] = search.beam.extensions(hypothesis, logits, excluded)
-    found: dict[int, list[Hypothesis]] = {}
-    for (search, _), extended in zip(asked, noted, strict=True):
-        found.setdefault(id(search), []).extend(extended)
-    for search in searches:
-        search.beam.keep(found[id(search)])
-
-
 def _completion(
-    task: Any,
-    text: Text,
-    places: Sequence[tuple[int, tuple[int, int]]],
-    search: _Search,
-    found: Hypothesis,
+    tokenizer: Any, masked: MaskedTexts, search: _Search, found: Hypothesis
 ) -> Completion:
-    tokenizer = task.preprocessor.tokenizer
-    begin = search.beam.start.open
-    parts = [text] if isinstance(text, str) else list(text)
+    text = masked.texts[search.text]
+    parts = segments_of(text)
     written = ["" for _ in parts]
     done = [0 for _ in parts]
     fills = []
     at = 0
-    for (segment, span), length in zip(places, search.lengths, strict=True):
-        first = begin[at]
+    for (segment, span), length in zip(masked.places[search.text], search.lengths, strict=True):
+        first = search.beam.start.open[at]
         at += length
         ids = found.ids[first : first + length]
-        before = parts[segment][done[segment] : span[0]]
+        written[segment] += parts[segment][done[segment] : span[0]]
         said, joined = _as_text(tokenizer, found.ids[first - 1], ids)
-        written[segment] += before.rstrip() if joined else before
+        if joined:
+            written[segment] = written[segment].rstrip()
+        elif _needs_space(tokenizer, written[segment], said, ids):
+            written[segment] += " "
         written[segment] += said
         done[segment] = span[1]
         fills.append(Fill(said, tuple(map(tokenizer.id_to_token, ids)), ids, span, segment))
@@ -195,3 +201,11 @@ def _as_text(tokenizer: Any, previous: int, ids: Sequence[int]) -> tuple[str, bo
         return tokenizer.detokenize(list(ids)).strip(), False
     rest = together[len(alone) :]
     return rest.strip(), not rest[:1].isspace()
+
+
+def _needs_space(tokenizer: Any, before: str, said: str, ids: Sequence[int]) -> bool:
+    """Whether a text would be read as other tokens than were filled in, without a space there."""
+    if not before or before[-1].isspace():
+        return False
+    (found,) = tokenizer.encode([before + said])
+    return found[-len(ids) :] != list(ids)
