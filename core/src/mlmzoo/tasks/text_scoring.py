@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mlmzoo.data.in_turn import as_they_stand
 from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.scoring import Preference, TextScore, TokenScore, check_method
-from mlmzoo.tasks.answering import Answering, answer_texts, given, is_pair, shorten
+from mlmzoo.tasks.answering import Answering, Asked, answer_texts, given, is_pair, shorten
 from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 
 
@@ -54,7 +55,8 @@ class TextScoring(Answering):
         """
         check_method(method)
         self._refuse_to_answer("score", batch_size)
-        return answer_texts(texts, lambda some: self._scores(some, method, batch_size))
+        answer = partial(self._scores, method=method, batch_size=batch_size)
+        return answer_texts(texts, answer, at_once=batch_size)  # a text is many rows
 
     def prefer(self, a: Any, b: Any, method: str = "pll", batch_size: int = 64) -> Any:
         """Which of two texts is more probable: the judgement on a minimal pair.
@@ -100,13 +102,14 @@ class TextScoring(Answering):
         ]
         return preferences[0] if single else preferences
 
-    def _scores(self, texts: Texts, method: str, batch_size: int) -> list[TextScore]:
+    def _scores(self, texts: Asked, method: str, batch_size: int) -> list[TextScore]:
         tokenizer = self.preprocessor.tokenizer
         rows, spans, lost = self.preprocessor.located_rows(texts)
         originals = given(texts)
         for number in np.flatnonzero(lost).tolist():
             raise InputError(
-                f"A text to be scored has {rows.lengths[number] + lost[number]} tokens, and the "
+                f"{texts.name(number).capitalize()} to be scored has "
+                f"{rows.lengths[number] + lost[number]} tokens, and the "
                 f"sequence length is {self.preprocessor.sequence_length}: "
                 f"{shorten(originals[number])!r}. Split it: a part would not be its score."
             )
