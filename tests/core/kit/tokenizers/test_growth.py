@@ -277,7 +277,7 @@ def test_models_of_other_types_find_their_new_tokens_whole(corpus, made):
         (["one\ntwo"], "line break or NUL"),
         (["x" * 1001], "has 1001 characters, and 1000 are the most"),
         (["foxglove", "foxglove"], "number 1, 'foxglove', is there twice"),
-        (["the", "foxglove", "and"], "'the', 'and' was to become a token, .* holds it already"),
+        (["the", "foxglove", "and"], "holds already: 'the', 'and'"),
         (["\ud800"], "not valid Unicode"),
     ],
 )
@@ -288,7 +288,7 @@ def test_what_cannot_be_added_is_refused(tokenizer, texts, message):
 
 def test_texts_with_special_tokens_are_refused(tokenizer):
     for text in (tokenizer.mask_token, f"x{tokenizer.mask_token}y"):
-        with pytest.raises(InputError, match="holds a special token"):
+        with pytest.raises(InputError, match="hold a special token"):
             tokenizer.grow(["foxglove", text])
 
 
@@ -312,26 +312,26 @@ def test_a_piece_that_continues_words_is_refused(made):
 
 
 def test_what_is_the_same_to_a_tokenizer_is_refused(made):
-    with pytest.raises(InputError, match=r"both are 'foxglove'. Give one of them"):
+    with pytest.raises(InputError, match=r"are both 'foxglove'\. Give one of them"):
         made["wordpiece"].grow(["Foxglove", "foxglove"])
-    with pytest.raises(InputError, match="both are 'covid-19'"):
+    with pytest.raises(InputError, match="are both 'covid-19'"):
         made["wordpiece"].grow(["COVID-19", "Covid-19"])
-    with pytest.raises(InputError, match=r"'THE' was to become a token, .* holds it already"):
+    with pytest.raises(InputError, match="holds already: 'THE'"):
         made["wordpiece"].grow(["THE"])
-    with pytest.raises(InputError, match="both are '▁foxglove'"):
+    with pytest.raises(InputError, match="are both '▁foxglove'"):
         made["mask last"].grow(["Foxglove", "foxglove"])
 
 
 def test_what_is_cleaned_away_is_refused(made):
-    with pytest.raises(InputError, match="nothing of it is left"):
+    with pytest.raises(InputError, match="nothing is left"):
         made["wordpiece"].grow(["\u200b"])
 
 
 def test_what_would_still_be_taken_apart_is_refused(made):
-    with pytest.raises(InputError, match="would still be taken apart"):
+    with pytest.raises(InputError, match="would still take apart"):
         made["wordpiece"].grow(["x" * 101])  # longer than any word that is matched
     dogs = WordPiece(["[UNK]", "dog", "##ma"], added_tokens=["dog"])
-    with pytest.raises(InputError, match=r"'dogma' was .* would still be taken apart"):
+    with pytest.raises(InputError, match=r"still take apart, .*: 'dogma'"):
         dogs.grow(["dogma"])
 
 

@@ -143,8 +143,9 @@ def _grow(tokenizer: Any, texts: Iterable[str]) -> Growth:
     split = [text for text, row in zip(ids, rows, strict=True) if row != [ids[text]]]
     if split:
         raise InputError(
-            f"{_named(split)} was to become a token of {type(tokenizer).__name__}, and would still "
-            f"be taken apart, being too long or part of another token. Leave it out."
+            f"Tokens were to be added that {type(tokenizer).__name__} would still take apart, as "
+            f"they are too long or hold another token: {_named(split)}. Leave these out; nothing "
+            "was added."
         )
     pieces = {addition.token: addition.pieces for addition in additions}
     return Growth(grown, ids, pieces)
@@ -188,27 +189,28 @@ def _fault(text: Any, seen: set[str]) -> str:
 def _refuse_known(tokenizer: Any, additions: list[Addition]) -> None:
     if empty := [addition.text for addition in additions if not addition.pieces]:
         raise InputError(
-            f"{_named(empty)} was to become a token, and nothing of it is left once "
-            f"{type(tokenizer).__name__} has cleaned the text. Leave it out."
+            f"Tokens were to be added of which nothing is left once {type(tokenizer).__name__} has "
+            f"cleaned the text: {_named(empty)}. Leave these out; nothing was added."
         )
     special = set(tokenizer.special_tokens.values())
     if spelt := [a.text for a in additions if any(token in a.text for token in special)]:
         raise InputError(
-            f"{_named(spelt)} was to become a token, and holds a special token, which is found "
-            "first or not at all. Leave it out; nothing was added."
+            "Tokens were to be added that hold a special token, which is found first or not at "
+            f"all: {_named(spelt)}. Leave these out; nothing was added."
         )
     ids = tokenizer._ids
     if known := [a.text for a in additions if a.token in ids]:
         raise InputError(
-            f"{_named(known)} was to become a token, and the vocabulary of {len(ids)} tokens holds "
-            "it already. Leave it out; nothing was added."
+            f"Tokens were to be added that the vocabulary of {len(ids)} tokens holds already: "
+            f"{_named(known)}. Leave these out; nothing was added."
         )
     by_token: dict[str, str] = {}
     for addition in additions:
         if addition.token in by_token:
             raise InputError(
-                f"{by_token[addition.token]!r} and {addition.text!r} were to become tokens, and to "
-                f"this tokenizer both are {addition.token!r}. Give one of them."
+                f"Tokens were to be added, {by_token[addition.token]!r:.60} and "
+                f"{addition.text!r:.60} among them, which to this tokenizer are both "
+                f"{addition.token!r:.60}. Give one of them; nothing was added."
             )
         by_token[addition.token] = addition.text
     most = TOKENS - len(ids)
