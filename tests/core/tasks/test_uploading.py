@@ -69,6 +69,7 @@ def test_another_preset_takes_the_place_of_the_older_one_in_one_commit(hub, make
     bare = preset.with_name("bare")
     task = make(head_state="trained")
     task.save_to_preset(bare, layout="transformers")
+    (bare / "README.md").unlink()
     handle = mlmzoo.upload_preset(bare, HF, message="Smaller")
     assert hub.history[1:] == [("org/name", "main", "Smaller")]
     assert there(hub) == {**bytes_in(bare), "README.md": first["README.md"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -130,8 +131,11 @@ def _answers(ask: Callable[[], Any]) -> bool:
     return True
 
 
-class _Requests:
-    """Stands in for the module in kagglehub's uploads: counts bytes, keeps the last status."""
+class _Requests(threading.local):
+    """Stands in for the module in kagglehub's uploads: counts bytes, keeps the last status.
+
+    Each thread has its own: kagglehub sends several files at once from version 1.0.3 on.
+    """
 
     def __init__(self, sent: Callable[[int], None]) -> None:
         self.status: int | None = None
