@@ -73,6 +73,11 @@ def _jax_update() -> Callable[..., Any]:
     return jax.jit(update, donate_argnums=0)
 
 
+def is_quantized(model: keras.Model) -> bool:
+    """Whether a layer of a model holds its weights as integers."""
+    return any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers())
+
+
 def effective_values(model: keras.Model) -> Mapping[str, Callable[[], np.ndarray]]:
     """How to read every weight of a model, by path, with LoRA updates merged in.
 

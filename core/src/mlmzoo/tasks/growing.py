@@ -12,6 +12,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError, QuantizedModelError
 from mlmzoo.kit.layers.initializers import skip_initialization
 from mlmzoo.kit.tokenizers.growth import Growth
+from mlmzoo.kit.variables import is_quantized
 
 
 def add_tokens(task: Any, tokens: Iterable[str]) -> dict[str, int]:
@@ -38,10 +39,9 @@ def _refuse_what_cannot_grow(task: Any) -> None:
     asked = "Tokens were to be added to a model"
     if task.preprocessor is None:
         raise InputError(f"{asked} whose preprocessor is None. Set `model.preprocessor` first.")
-    layers = list(task._flatten_layers(include_self=False))
-    if any(getattr(layer, "quantization_mode", None) for layer in layers):
+    if is_quantized(task):
         raise QuantizedModelError(f"{asked} that is quantised. Add them before `quantize`.")
-    if any(getattr(layer, "lora_enabled", False) for layer in layers):
+    if any(getattr(layer, "lora_enabled", False) for layer in task._flatten_layers()):
         raise InputError(
             f"{asked} with LoRA updates. Add them before `enable_lora`, or save the model as a "
             "preset, which merges the updates, and load that."

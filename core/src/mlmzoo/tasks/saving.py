@@ -20,7 +20,7 @@ from mlmzoo.contract.errors import (
 )
 from mlmzoo.contract.records import Family
 from mlmzoo.kit.tokenizers.reading import JSON_VALUES
-from mlmzoo.kit.variables import effective_values
+from mlmzoo.kit.variables import effective_values, is_quantized
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts
 from mlmzoo.presets.card_facts import CardFacts
@@ -115,7 +115,7 @@ def _family(thing: Any) -> Family:
 
 
 def _backbone_part(backbone: Any, model: Any) -> dict[str, Any]:
-    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+    if is_quantized(model):
         raise QuantizedModelError(
             "save_to_preset was asked to write a quantised model, and presets hold plain floating "
             "point weights. Use model.save('model.keras'), or save the preset before quantising."

@@ -13,7 +13,7 @@ from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import byte_level_bpe_files
 from mlmzoo.kit.tokenizers.growth import Addition
-from mlmzoo.kit.tokenizers.library import LibraryTokenizer, found_apart, spelling
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
 from mlmzoo.kit.tokenizers.reading import parse_json, read_bytes
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT_OR_NONE, TOKEN_LIST, Kind
@@ -253,11 +253,8 @@ class ByteLevelBPE(LibraryTokenizer):
     def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
         # Merges could make the words only by way of further tokens, which would be found in other
         # words, too.
-        return {
-            "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
-            "added_tokens": [*self.added_tokens, *(found_apart(each.token) for each in others)],
-            "ignore_merges": self.ignore_merges or bool(words),
-        }
+        ignored = self.ignore_merges or bool(words)
+        return {**super()._enlarged(words, others), "ignore_merges": ignored}
 
     def _surface(self, token: str) -> bytes:
         """The bytes of a text that a token stands for."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.tokenizers.base import TokenizerBase
+from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.settings import ADDED, Kind
 from mlmzoo.kit.tokenizers.texts import refuse_invalid_unicode
 from mlmzoo.kit.tokenizers.words import UNSPACED
@@ -93,12 +94,18 @@ class LibraryTokenizer(TokenizerBase):
         if self.added_tokens:
             self._encoder("none")
 
+    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
+        return {
+            "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
+            "added_tokens": [*self.added_tokens, *(_found_apart(each.token) for each in others)],
+        }
+
     def __getstate__(self) -> dict[str, Any]:
         # The library's objects are made again on first use: a copy need not carry them.
         return {**self.__dict__, "_encoders": {}}
 
 
-def found_apart(token: str) -> str | dict[str, Any]:
+def _found_apart(token: str) -> str | dict[str, Any]:
     """An added token that is not found inside of longer words, if it begins and ends as one."""
     word = token[0].isalnum() and token[-1].isalnum() and not UNSPACED.search(token)
     return {"content": token, "single_word": True} if word else token

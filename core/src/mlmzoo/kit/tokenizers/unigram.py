@@ -171,6 +171,7 @@ class Unigram(TokenizerBase):
         """The sentencepiece model, as it was given."""
         self.unknown_token = running.unknown
         self._control = set(running.control())
+        self._by_score = running.message.trainer_spec.model_type == unigram_model.UNIGRAM
         self._byte_fallback = bool(running.message.trainer_spec.byte_fallback)
         self._prefix = " " if running.message.normalizer_spec.add_dummy_prefix else ""
         self._processor = unigram_model.processor(running.serialized, model.name)
@@ -355,18 +356,17 @@ class Unigram(TokenizerBase):
         return rows, spans
 
     def _additions(self, texts: Sequence[str]) -> list[Addition]:
-        model = self.running_model()
         found = []
         for text, ids in zip(texts, self.encode(texts), strict=True):
             spelled = "".join(self._processor.encode(self._prepare(text), out_type=str))
-            whole = unigram_growth.holds(model, spelled)
+            whole = self._by_score and unigram_growth.holds(spelled)
             found.append(Addition(text, text, spelled if whole else text, tuple(ids), whole))
         return found
 
     def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
         model = unigram_model.parsed(self.proto, type(self).__name__)
-        pieces = {word.token: word.pieces for word in words}
-        scores = unigram_growth.scores(pieces, self.running_model())
+        sums = {word.token: sum(map(self._processor.get_score, word.pieces)) for word in words}
+        scores = unigram_growth.scores(sums)
         # What follows the pieces makes room for more of them.
         added = {
             token: id + len(words) if id >= self._after else id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -12,7 +12,6 @@ from mlmzoo.contract.errors import InputError
 from mlmzoo.kit.tokenizers.unigram_model import (
     NORMAL,
     SPACE,
-    UNIGRAM,
     Model,
     libraries,
     processor,
@@ -26,23 +25,17 @@ _ROUNDS = 50
 """More than words that begin one another."""
 
 
-def holds(model: Model, spelled: str) -> bool:
-    """Whether a text, as sentencepiece spells it, can be a piece of a model as every other is."""
+def holds(spelled: str) -> bool:
+    """Whether a text, as sentencepiece spells it, can be a piece as every other is."""
     word = spelled.removeprefix(SPACE)
-    return (
-        model.message.trainer_spec.model_type == UNIGRAM
-        and spelled.startswith(SPACE)
-        and is_word(word)
-        and SPACE not in word
-    )
+    return spelled.startswith(SPACE) and is_word(word) and SPACE not in word
 
 
-def scores(words: Mapping[str, Sequence[int]], model: Model) -> dict[str, float]:
+def scores(words: Mapping[str, float]) -> dict[str, float]:
     """The scores of words that take the place of their pieces wherever these were the best.
 
     Args:
-        words: Each word, as sentencepiece spells it -> the ids of its pieces.
-        model: The model as it runs.
+        words: Each word, as sentencepiece spells it -> the sum of the scores of its pieces.
     """
     found: dict[str, float] = {}
     beginnings: list[str] = []
@@ -51,7 +44,7 @@ def scores(words: Mapping[str, Sequence[int]], model: Model) -> dict[str, float]
             beginnings.pop()
         beginnings.append(word)
         # It has to be better than another new word with the rest of it behind, too.
-        found[word] = _sum(model.message, words[word]) + MARGIN * len(beginnings)
+        found[word] = words[word] + MARGIN * len(beginnings)
     return {word: found[word] for word in words}
 
 

@@ -11,7 +11,7 @@ from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import wordpiece_files
 from mlmzoo.kit.tokenizers.growth import Addition
-from mlmzoo.kit.tokenizers.library import LibraryTokenizer, found_apart, spelling
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT, WORD_LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import read_texts
 from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines
@@ -243,7 +243,7 @@ class WordPiece(LibraryTokenizer):
         return 0 if self._continues(token) else BEGINS
 
     def _additions(self, texts: Sequence[str]) -> list[Addition]:
-        encoder = self._encoder("none")
+        encoder, unparted = self._encoder("none"), self._normalizer(split_on_cjk=False)
         found = []
         mark = self.suffix_indicator
         if mark and (marked := [text for text in texts if text.startswith(mark)]):
@@ -252,19 +252,12 @@ class WordPiece(LibraryTokenizer):
                 "pieces that continue a word. Give whole words."
             )
         for text, ids in zip(texts, self.encode(texts), strict=True):
-            token = self._normalizer(split_on_cjk=False).normalize_str(text)
+            token = unparted.normalize_str(text)
             words = [encoder.normalizer.normalize_str(text)]
             if encoder.pre_tokenizer is not None:
                 words = [word for word, _ in encoder.pre_tokenizer.pre_tokenize_str(words[0])]
             found.append(Addition(text, text, token, tuple(ids), whole=words == [token]))
         return found
-
-    def _enlarged(self, words: Sequence[Addition], others: Sequence[Addition]) -> dict[str, Any]:
-        # The longest piece is taken first: that a word is in the vocabulary is enough.
-        return {
-            "vocabulary": [*self._tokens, *(addition.token for addition in (*words, *others))],
-            "added_tokens": [*self.added_tokens, *(found_apart(each.token) for each in others)],
-        }
 
     def _roles(self, given: Any) -> dict[str, str]:
         roles = super()._roles(given)
