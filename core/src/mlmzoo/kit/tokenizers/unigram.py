@@ -25,6 +25,7 @@ from mlmzoo.kit.tokenizers.unigram_text import (
     octet,
     split,
 )
+from mlmzoo.kit.tokenizers.vocabulary import refuse_surrogates
 from mlmzoo.kit.tokenizers.words import flags_of
 
 _THREADS_FROM = 64
@@ -144,6 +145,8 @@ class Unigram(TokenizerBase):
         self._reserved = model.control(replaced)
         roles = {} if isinstance(special_tokens, str) else self._roles(special_tokens)
         named = special_tokens if isinstance(special_tokens, Mapping) else {}
+        outside = (*roles.values(), *added_tokens)
+        refuse_surrogates([token for token in outside if isinstance(token, str)], name)
         first, before, after = self._places(roles, model.pieces[replaced:])
         unigram_model.check_family(
             model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,21 @@ def ids_of(tokens: list[str], name: str) -> dict[str, int]:
             f"{name} was given a vocabulary whose token number {ids[longest]}, {longest!r:.50}, "
             f"has {len(longest)} characters; {TOKEN_CHARACTERS} are the most. Is it a vocabulary?"
         )
+    refuse_surrogates(tokens, name)
+    return ids
+
+
+def refuse_surrogates(tokens: Iterable[str], name: str) -> None:
+    """Refuses tokens given to the class called `name` that no file or library could hold."""
+    tokens = list(tokens)
     try:
         "".join(tokens).encode("utf-8")
     except UnicodeEncodeError:
         broken = next(t for t in tokens if any("\ud800" <= c <= "\udfff" for c in t))
         raise InputError(
-            f"{name} was given a vocabulary whose token number {ids[broken]}, {broken!r:.100}, is "
-            "not valid Unicode. Every token must be a text that UTF-8 can hold."
+            f"{name} was given {broken!r:.100} as a token or a part of tokens, which is not "
+            "valid Unicode. Give texts that UTF-8 can hold."
         ) from None
-    return ids
 
 
 def read_lines(path: Path, strip: Callable[[str], str]) -> list[str]:

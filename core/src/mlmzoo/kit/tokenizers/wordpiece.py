@@ -14,7 +14,7 @@ from mlmzoo.kit.tokenizers.growth import Addition
 from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT, WORD_LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import read_texts
-from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines
+from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines, refuse_surrogates
 from mlmzoo.kit.tokenizers.words import BEGINS
 
 BERT_SPECIAL_TOKENS = {
@@ -108,6 +108,7 @@ class WordPiece(LibraryTokenizer):
             sequence_length=sequence_length,
             **kwargs,
         )
+        refuse_surrogates([suffix_indicator], type(self).__name__)
 
     @classmethod
     def train(
