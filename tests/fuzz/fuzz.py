@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("targets", nargs="*", help="which; all if none is named")
     parser.add_argument("--seconds", type=int, default=10, help="for each target")
+    parser.add_argument("--runs", type=int, default=-1, help="most inputs for each target")
     parser.add_argument("--corpus", type=Path, help="directory of inputs, kept")
     parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
     options = parser.parse_args()
@@ -58,6 +59,7 @@ def run(name: str, options: argparse.Namespace) -> bool:
             str(corpus),
             str(kept),
             f"-max_total_time={options.seconds}",
+            f"-runs={options.runs}",
             f"-artifact_prefix={kept}{os.sep}",
             f"-rss_limit_mb={MEMORY}",
             f"-timeout={SECONDS}",
@@ -69,7 +71,10 @@ def run(name: str, options: argparse.Namespace) -> bool:
         ]
         print(f"== {name}", flush=True)
         done = subprocess.run([sys.executable, __file__, "--within", name, *arguments])
-    return done.returncode == 0 and set(kept.iterdir()) == before
+    found = set(kept.iterdir()) - before
+    for path in found:
+        print(f"{path}: {path.read_bytes()[:2000]!r}", flush=True)
+    return done.returncode == 0 and not found
 
 
 def fuzz(name: str, arguments: list[str]) -> None:
