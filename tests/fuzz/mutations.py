@@ -10,7 +10,7 @@ from typing import Any
 from sentencepiece import sentencepiece_model_pb2
 
 VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, 1, -1, 7, 12, 10**7, 2**31 - 1, 2**31, 2**63, 10**30),
+    *(None, True, False, 0, 1, -1, 7, 12, 9999, 2**20 - 1, 10**7, 2**31 - 1, 2**31, 2**63, 10**30),
     *(0.5, -0.5, 1e308, float("nan")),
     *("", " ", "a", "the", "[MASK]", "<mask>", "covid-19", "\ud800", "\0", "\u200c", "\u0301"),
     *("é", "x" * 1001, "../x", "/etc/passwd", "id_to", "BPE", "Unigram", "WordPiece", "Sequence"),

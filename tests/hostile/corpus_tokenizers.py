@@ -184,6 +184,12 @@ def added_token_far_away(directory: Path) -> None:
     change(directory, "tokenizer_config.json", "added_tokens_decoder", to=far)
 
 
+@hostile("transformers", says=("10000 tokens beyond it are the most",), family="xlm_roberta")
+def added_token_after_a_million_that_are_not_there(directory: Path) -> None:
+    far = {"1048575": {"content": "far"}}
+    change(directory, "tokenizer_config.json", "added_tokens_decoder", to=far)
+
+
 @hostile("transformers", says=("'do_lower_case' to 'no'",), family="bert")
 def tokenizer_setting_of_another_kind(directory: Path) -> None:
     change(directory, "tokenizer_config.json", "do_lower_case", to="no")

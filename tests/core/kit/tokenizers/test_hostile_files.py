@@ -418,6 +418,15 @@ def test_ids_of_added_tokens_are_ids(added, good):
         Pieces(good[Pieces].proto, added_tokens=added)
 
 
+def test_an_added_token_far_beyond_the_pieces_is_refused(good):
+    end = good[Pieces].vocabulary_size() - len(good[Pieces].added_tokens)
+    near = {"[MASK]": end}
+    taken = Pieces(good[Pieces].proto, added_tokens={**near, "far": end + SPECIAL_TOKENS - 1})
+    assert taken.id_to_token(end + SPECIAL_TOKENS - 1) == "far"
+    with pytest.raises(InputError, match=f"number {end + SPECIAL_TOKENS}, .* are the most"):
+        Pieces(good[Pieces].proto, added_tokens={**near, "far": end + SPECIAL_TOKENS})
+
+
 def test_what_was_not_looked_at_does_not_run(good):
     model = sentencepiece_model_pb2.ModelProto.FromString(good[Pieces].proto)
     foreign = b"\xc2\x3e\x04abcd"  # a field of number 1000

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlmzoo.contract.errors import InputError, PresetFormatError, PresetMissingError
 from mlmzoo.kit.tokenizers import charsmap
-from mlmzoo.kit.tokenizers.reading import TOKEN_CHARACTERS, TOKENS, read_bytes
+from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS, TOKEN_CHARACTERS, TOKENS, read_bytes
 from mlmzoo.kit.tokenizers.settings import is_id
 from mlmzoo.kit.tokenizers.unigram_wire import FIRST_BYTE, wire_fault
 
@@ -257,7 +257,8 @@ def ids_after(
         shift: How many more ids there are than pieces.
 
     Raises:
-        InputError: A token that is no string, or an id that is none.
+        InputError: A token that is no string, an id that is none, or one far beyond the pieces:
+            all ids between get placeholders, which take memory and time.
     """
     ids = dict(added) if isinstance(added, Mapping) else {}
     listed = [] if isinstance(added, Mapping) else list(added)
@@ -272,6 +273,12 @@ def ids_after(
         if token not in pieces and token not in ids:
             ids[token] = free
             free += 1
+    if free - (size := len(pieces) + shift) > SPECIAL_TOKENS:
+        raise InputError(
+            f"{model.name} was to be used with tokens up to number {free - 1}, and its pieces end "
+            f"with number {size - 1}; {SPECIAL_TOKENS} tokens beyond it are the most. Give added "
+            "tokens the ids that follow the pieces."
+        )
     return ids
 
 
