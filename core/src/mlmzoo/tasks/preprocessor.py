@@ -14,7 +14,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError, PresetWarning
 from mlmzoo.data.frames import frame
 from mlmzoo.data.in_turn import as_they_stand
-from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.masking import (
     LONGEST_SPAN,
     LONGEST_WORD,
@@ -177,7 +177,7 @@ class Preprocessor(Presettable):
         Raises:
             InputError: `texts` is of another form.
         """
-        rows = self.rows(_read(_as_batch(texts)))
+        rows = self.rows(read_texts(_as_batch(texts)))
         inputs, _, _ = frame(
             rows,
             as_they_stand(rows, np.zeros(len(rows.ids), bool)),
@@ -419,7 +419,7 @@ class MaskedLMPreprocessor(Preprocessor):
         single = _is_single(x)
         if single:
             sample_weight = None if sample_weight is None else [sample_weight]
-        rows = self.rows(_read(_as_batch(x), sample_weight))
+        rows = self.rows(read_texts(_as_batch(x), sample_weight))
         seed = (self.new_seed(), self._calls)
         self._calls += 1
         batch = frame(
@@ -474,16 +474,6 @@ class MaskedLMPreprocessor(Preprocessor):
             "seed": self.seed,
             **{name: value for name, (value, usual) in own.items() if value != usual},
         }
-
-
-def _read(x: Any, sample_weight: Any = None) -> Texts:
-    texts = read_texts(x, sample_weight)
-    if isinstance(texts, Tokenised):
-        raise InputError(
-            "Raw text was expected and tokenised input was found. Give strings, or use "
-            "preprocessor=None for input that is tokenised already."
-        )
-    return texts
 
 
 def _as_batch(x: Any) -> Any:
