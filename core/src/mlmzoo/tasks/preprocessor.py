@@ -89,9 +89,7 @@ class Preprocessor(Presettable):
         tokenizer = self.tokenizer
         first = tokenizer.encode(texts.first, specials)
         second = None if texts.second is None else tokenizer.encode(texts.second, specials)
-        return self._pack(
-            texts, first, second, tokenizer.start_token_id, tokenizer.end_token_id, split
-        )
+        return self._pack(first, second, texts.weights, split)
 
     def located_rows(
         self, texts: Texts, specials: str = "mask"
@@ -112,17 +110,13 @@ class Preprocessor(Presettable):
         second, second_spans = None, None
         if texts.second is not None:
             second, second_spans = tokenizer.encode_with_offsets(texts.second, specials)
-        added = tokenizer.start_token_id, tokenizer.end_token_id
-        rows = self._pack(texts, first, second, *added, False)
+        rows = self._pack(first, second, texts.weights)
         # Packed in the same way, what is said of each token stays beside it.
         ends = [
             self._pack(
-                texts,
                 [[span[end] for span in spans] for spans in first_spans],
                 second_spans and [[span[end] for span in spans] for spans in second_spans],
-                -1,
-                -1,
-                False,
+                added=(-1, -1),
             ).ids
             for end in (0, 1)
         ]
@@ -134,15 +128,17 @@ class Preprocessor(Presettable):
 
     def _pack(
         self,
-        texts: Texts,
         first: Sequence[Sequence[int]],
-        second: Sequence[Sequence[int]] | None,
-        start: int,
-        end: int,
-        split: bool,
+        second: Sequence[Sequence[int]] | None = None,
+        weights: np.ndarray | None = None,
+        split: bool = False,
+        added: tuple[int, int] | None = None,
     ) -> TokenRows:
-        """Rows of what `first` and `second` say of each token of the texts."""
-        weights = texts.weights
+        """Rows of what `first` and `second` say of each token of the texts.
+
+        `added` is the same of the special tokens at the start and at the end, by default their ids.
+        """
+        start, end = added or (self.tokenizer.start_token_id, self.tokenizer.end_token_id)
         if split:
             if second is not None:
                 raise InputError(
@@ -355,11 +351,9 @@ class MaskedLMPreprocessor(Preprocessor):
         second, second_starts = (
             (None, None) if texts.second is None else self._segmented(texts.second, self.segmenter)
         )
-        tokenizer = self.tokenizer
-        specials_at = tokenizer.start_token_id, tokenizer.end_token_id
-        rows = self._pack(texts, first, second, *specials_at, split)
+        rows = self._pack(first, second, texts.weights, split)
         # Packed in the same way, what is said of each token stays beside it.
-        starts = self._pack(texts, first_starts, second_starts, True, True, split)
+        starts = self._pack(first_starts, second_starts, split=split, added=(True, True))
         return replace(rows, words=starts.ids.astype(bool))
 
     def _segmented(
