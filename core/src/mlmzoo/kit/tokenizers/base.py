@@ -15,7 +15,15 @@ from mlmzoo.contract.errors import InputError, PresetFormatError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers.growth import Growing
 from mlmzoo.kit.tokenizers.reading import SPECIAL_TOKENS
-from mlmzoo.kit.tokenizers.settings import BOOLEAN, LENGTH, SPECIALS, Kind, kinds_of, refuse_others
+from mlmzoo.kit.tokenizers.settings import (
+    BOOLEAN,
+    LENGTH,
+    SPECIALS,
+    Kind,
+    is_count,
+    kinds_of,
+    refuse_others,
+)
 from mlmzoo.kit.tokenizers.texts import in_graph, read_ids, read_texts, symbolic
 from mlmzoo.kit.tokenizers.vocabulary import ids_of
 from mlmzoo.kit.tokenizers.words import ALONE, starts
@@ -94,7 +102,7 @@ class TokenizerBase(Growing):
     ) -> None:
         name = type(self).__name__
         self._refuse_unknown(kwargs)
-        if sequence_length is not None and not _is_positive(sequence_length):
+        if sequence_length is not None and not is_count(sequence_length):
             raise InputError(
                 f"sequence_length={sequence_length!r} was asked for. Give a positive integer, in "
                 "tokens, or None to leave rows as long as they are."
@@ -495,11 +503,3 @@ class TokenizerBase(Growing):
 
     def _read_batch(self, texts: Any) -> list[Any]:
         return read_texts(texts)[0]
-
-
-def _is_positive(count: Any) -> bool:
-    """Whether it is an integer from 1; ``True`` is none here."""
-    try:
-        return operator.index(count) >= 1 and not isinstance(count, bool)
-    except TypeError:
-        return False
