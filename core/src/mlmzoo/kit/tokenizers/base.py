@@ -340,9 +340,14 @@ class TokenizerBase(Growing, Stored):
                 setattr(self, f"{role}_token", token)
                 setattr(self, f"{role}_token_id", self._ids[token])
 
-    def _roles(self, given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:
+    @classmethod
+    def _named(cls, given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:
+        """Role -> token: the class' own, and those given, which in a list are their own roles."""
         further = given if isinstance(given, Mapping) else {token: token for token in given or ()}
-        return {**type(self).special_tokens, **further}
+        return {**cls.special_tokens, **further}
+
+    def _roles(self, given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:
+        return self._named(given)
 
     def _padding_id(self) -> int:
         return getattr(self, "pad_token_id", 0)
