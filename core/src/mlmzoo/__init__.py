@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlmzoo.plugins.current import refresh_plugins as refresh_plugins
     from mlmzoo.tasks.backbone import Backbone as Backbone
     from mlmzoo.tasks.masked_lm import MaskedLM as MaskedLM
-    from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
+    from mlmzoo.tasks.masked_lm_preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
     from mlmzoo.tasks.preprocessor import Preprocessor as Preprocessor
     from mlmzoo.tasks.saving import load_model as load_model
     from mlmzoo.tasks.task import Task as Task
@@ -34,7 +34,7 @@ _PUBLIC = {
     "Backbone": "mlmzoo.tasks.backbone:Backbone",
     "Family": "mlmzoo.contract.records:Family",
     "MaskedLM": "mlmzoo.tasks.masked_lm:MaskedLM",
-    "MaskedLMPreprocessor": "mlmzoo.tasks.preprocessor:MaskedLMPreprocessor",
+    "MaskedLMPreprocessor": "mlmzoo.tasks.masked_lm_preprocessor:MaskedLMPreprocessor",
     "Preprocessor": "mlmzoo.tasks.preprocessor:Preprocessor",
     "Preset": "mlmzoo.contract.records:Preset",
     "Task": "mlmzoo.tasks.task:Task",

@@ -13,7 +13,7 @@ import mlmzoo
 if TYPE_CHECKING:
     from mlmzoo.tasks.backbone import Backbone as Backbone
     from mlmzoo.tasks.masked_lm import MaskedLM as MaskedLM
-    from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
+    from mlmzoo.tasks.masked_lm_preprocessor import MaskedLMPreprocessor as MaskedLMPreprocessor
     from mlmzoo.tasks.preprocessor import Preprocessor as Preprocessor
     from mlmzoo.tasks.task import Task as Task
     from mlmzoo.tasks.tokenizer import Tokenizer as Tokenizer

@@ -101,6 +101,19 @@ def test_a_preset_without_a_head_is_converted_in_one_step(mlmzoo, trained, tmp_p
     assert len(written) == 1
 
 
+def test_a_preset_is_read_once_even_for_its_card(mlmzoo, trained, out, monkeypatch):
+    read, handles = layouts.read, []
+
+    def counting(files, *others):
+        handles.append(files.handle)
+        return read(files, *others)
+
+    monkeypatch.setattr(layouts, "read", counting)
+    done = mlmzoo("convert", trained.preset, out, "--layout", "transformers")
+    assert done.exit_code == 0, done.output
+    assert handles == [str(trained.preset)]
+
+
 def test_the_card_states_what_the_record_and_the_options_do(mlmzoo, trained, out):
     options = ["--license", "MIT", "--language", "en", "--language", "de", "--dataset", "org/data"]
     done = mlmzoo("convert", trained.preset, out, "--layout", "transformers", *options)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.inputs import Texts, Tokenised, read_texts
+from mlmzoo.data.inputs import Texts, Tokenised, open_texts, read_texts
 
 TEXTS = ["one", "two", "zwölf"]
 PAIRS = [("one", "two"), ("three", "four")]
@@ -165,18 +165,23 @@ def test_tokenised_input_goes_to_keras_as_it_is():
     batch = {"token_ids": np.zeros((2, 8), int)}
     y = np.zeros((2, 1))
     for given in (batch, (batch, y)):
-        found = read_texts(given)
+        found = open_texts(given)
         assert isinstance(found, Tokenised)
         assert found.x is given
 
 
 def test_a_generator_of_tokenised_batches_loses_none():
     batches = [({"token_ids": np.full((1, 4), number)}, number) for number in range(3)]
-    found = read_texts(batch for batch in batches)
+    found = open_texts(batch for batch in batches)
     assert isinstance(found, Tokenised)
     # Keras takes no other kind of iterator.
     assert type(found.x).__name__ == "generator"
     assert [batch[1] for batch in found.x] == [0, 1, 2]
+
+
+def test_what_is_tokenised_is_refused_where_only_texts_will_do():
+    with pytest.raises(InputError, match=r"found dict \{'token_ids': 1\}, which is tokenised"):
+        read_texts({"token_ids": 1})
 
 
 def test_a_re_iterable_of_tokenised_batches_is_handed_on_untouched():
@@ -185,7 +190,7 @@ def test_a_re_iterable_of_tokenised_batches_is_handed_on_untouched():
             return iter([{"token_ids": np.zeros((1, 4))}])
 
     loader = Loader()
-    assert read_texts(loader).x is loader
+    assert open_texts(loader).x is loader
 
 
 def test_endless_py_datasets_need_a_limit():
@@ -216,7 +221,7 @@ def test_tf_datasets_of_texts_batches_and_pairs():
     with pytest.raises(InputError, match=r"label.*data\.map"):
         read_texts(data.map(lambda text: (text, 1)))
     ids = tf.data.Dataset.from_tensor_slices({"token_ids": [[1, 2]]}).batch(1)
-    assert read_texts(ids).x is ids
+    assert open_texts(ids).x is ids
     with pytest.raises(InputError, match="int"):
         read_texts(tf.data.Dataset.range(3))
 
@@ -230,7 +235,7 @@ def test_data_loaders_of_texts_and_pairs():
     rows = [{"text": text} for text in TEXTS]
     assert read_texts(loader(rows, batch_size=2)) == Texts(TEXTS, batch_size=2)
     ids = loader([{"token_ids": torch.zeros(4)}])
-    assert read_texts(ids).x is ids
+    assert open_texts(ids).x is ids
 
 
 def test_hugging_face_datasets_give_their_text_column():

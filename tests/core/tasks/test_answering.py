@@ -74,7 +74,10 @@ def test_which_text_is_said_where_there_are_several(trained):
 
 @pytest.mark.parametrize("nothing", [[], (), iter([]), 3, None, [3], count()])
 def test_what_a_question_takes_is_said_not_what_fit_takes(trained, nothing):
-    for ask in (trained.fill_mask, trained.complete, trained.score, trained.embed):
+    def prefer(texts):
+        return trained.prefer(texts, texts)
+
+    for ask in (trained.fill_mask, trained.complete, trained.score, trained.embed, prefer):
         with pytest.raises(InputError) as raised:
             list(ask(nothing))
         assert "dict" not in str(raised.value)

@@ -95,7 +95,7 @@ def test_no_answer_takes_long_to_be_refused(trained, texts, monkeypatch):
     long = ["god " * 30]
     for given, options, message in [
         ("in the beginning", {}, "one str 'in the beginning'. Give a list"),
-        ({"token_ids": [[1]]}, {}, "tokenised input was given"),
+        ({"token_ids": [[1]]}, {}, "which is tokenised already"),
         ([], {}, "found none"),
         (["", ""], {}, "The 2 texts to evaluate on hold no token"),
         (long, {}, "None of the 1 texts fits the sequence length of 24 tokens"),

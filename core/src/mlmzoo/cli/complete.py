@@ -7,7 +7,7 @@ import re
 import click
 
 from mlmzoo.cli import options
-from mlmzoo.cli.texts import given_or_read
+from mlmzoo.cli.texts import given_or_read, texts_argument
 
 
 def _num_tokens(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -20,7 +20,7 @@ def _num_tokens(ctx: click.Context, parameter: click.Parameter, value: str) -> t
 
 @click.command("complete")
 @click.argument("preset")
-@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@texts_argument
 @click.option(
     "--beam", type=click.IntRange(min=1), default=5, show_default=True, help="Completions kept."
 )

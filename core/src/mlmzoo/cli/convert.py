@@ -49,14 +49,16 @@ def command(
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console
     from mlmzoo.tasks.known_facts import facts_of_preset
+    from mlmzoo.tasks.loading import load_task, open_preset
     from mlmzoo.tasks.saving import save_task
 
-    task = MaskedLM.from_preset(src)
+    opened = open_preset(src)
+    task = load_task(MaskedLM, opened)
     # A head that was never trained stays out: other libraries would take it for a trained one.
     head = task.head_state != "random"
     card, reason = None, ""
     if layout == "transformers":
-        known, reason = facts_of_preset(src)
+        known, reason = facts_of_preset(opened)
         card = facts_for(dst, known, given)
     # The place was checked: without --overwrite it is a new one.
     how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}

@@ -55,13 +55,9 @@ def command(as_json: bool) -> None:
     before = task.fill_mask(list(plan["masks"]), top_k=3)
 
     screen.print(f"\nAdapting it to {plan['about']}.")
-    bar = ProgressBar()
-    try:
-        result = adapt(
-            task, texts, training, on_epoch=bar.log, callbacks=[bar, StopsAfter(LONGEST)]
-        )
-    finally:
-        bar.stop()
+    with ProgressBar() as bar:
+        callbacks = [bar, StopsAfter(LONGEST)]
+        result = adapt(task, texts, training, on_epoch=bar.log, callbacks=callbacks)
     screen.print()
     print_adaptation(screen, result)
 

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from mlmzoo.cli import options
-from mlmzoo.cli.texts import given_or_read
+from mlmzoo.cli.texts import given_or_read, texts_argument
 
 
 @click.command("fill-mask")
 @click.argument("preset")
-@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@texts_argument
 @click.option(
     "--top-k", type=click.IntRange(min=1), help="Tokens shown for each mask.  [default: 5]"
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,7 +13,10 @@ from mlmzoo.tasks.epoch_log import ACCURACY, Epoch
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar over the steps of all epochs, with loss and accuracy of the epoch so far."""
+    """A bar over the steps of all epochs, with loss and accuracy of the epoch so far.
+
+    As a context it goes away in the end, also where training was interrupted.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,6 +32,12 @@ class ProgressBar(keras.callbacks.Callback):
         )
         self._bar: Any = None
         self._before = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
 
     def log(self, epoch: Epoch) -> None:
         """Print an epoch's line above the bar."""
@@ -50,10 +59,6 @@ class ProgressBar(keras.callbacks.Callback):
         self._progress.update(self._bar, completed=self._before + batch + 1, description=text)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Take the bar away, also where training was interrupted."""
         self._progress.stop()
 
 

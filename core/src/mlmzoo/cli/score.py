@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from mlmzoo.cli import options
-from mlmzoo.cli.texts import given_or_read
+from mlmzoo.cli.texts import given_or_read, texts_argument
 
 
 @click.command("score")
 @click.argument("preset")
-@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@texts_argument
 @options.method
 @click.option("--tokens", is_flag=True, help="Show every token, too.")
 @options.batch_of_rows

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+texts_argument = click.argument("texts", metavar="[TEXT]...", nargs=-1)
+
 
 def given_or_read(texts: tuple[str, ...]) -> list[str]:
     """The arguments, or where there are none the lines of standard input.

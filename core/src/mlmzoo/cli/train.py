@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,27 @@ PREPROCESSING = {
     "mask_rate": "mask_selection_rate",
 }
 """Option -> argument of `mlmzoo.MaskedLMPreprocessor`."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is asked of a run, of whatever model.
+
+    Args:
+        data: Text files.
+        out: Where the preset goes.
+        every: Steps from one checkpoint to the next.
+        training: What options say instead of the defaults: arguments of `Training`.
+        preprocessing: The same for the preprocessor.
+        as_json: Whether JSON is printed.
+    """
+
+    data: tuple[str, ...]
+    out: str
+    every: int
+    training: dict[str, Any]
+    preprocessing: dict[str, Any]
+    as_json: bool
 
 
 def _out(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -167,6 +189,7 @@ def command(
         {table[n]: value for n, value in settings.items() if n in table and value is not None}
         for table in (OVERRIDES, PREPROCESSING)
     )
+    run = _Run(data, out, every, training, preprocessing, as_json)
     if recipe is not None:
         if layout is not None:
             raise click.UsageError(
@@ -174,31 +197,19 @@ def command(
             )
         if words is not None:
             raise click.UsageError("--add-tokens is for PRESET; --from-scratch learns its tokens.")
-        _from_scratch(recipe, data, out, as_json, training, preprocessing, every)
+        _from_scratch(recipe, run)
     else:
-        layout = layout or "keras"
-        _adapt(preset, data, out, as_json, training, preprocessing, layout, facts, every, words)
+        _adapt(preset, run, words, layout or "keras", facts)
 
 
-def _adapt(
-    preset: Any,
-    data: tuple[str, ...],
-    out: str,
-    as_json: bool,
-    given: dict[str, Any],
-    preprocessing: dict[str, Any],
-    layout: str,
-    facts: dict[str, Any],
-    every: int,
-    words: str | None,
-) -> None:
+def _adapt(preset: Any, run: _Run, words: str | None, layout: str, facts: dict[str, Any]) -> None:
     from mlmzoo.data.text_files import read_lines
     from mlmzoo.presets.card_facts import CardFacts
     from mlmzoo.presets.layouts.card_file import refuse_to_lose
 
-    texts = read_lines(data)  # before the model: a wrong path is said at once
+    texts = read_lines(run.data)  # before the model: a wrong path is said at once
     new_tokens = [] if words is None else read_lines([words])
-    refuse_to_lose(Path(os.path.expanduser(out)), CardFacts.from_mapping(facts))
+    refuse_to_lose(Path(os.path.expanduser(run.out)), CardFacts.from_mapping(facts))
 
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console, print_json
@@ -209,50 +220,42 @@ def _adapt(
     from mlmzoo.tasks.recipe import Training
     from mlmzoo.tasks.seeding import set_seed
 
-    training = Training(**{"epochs": 3, "learning_rate": 5e-5, "held_out_share": 0.1, **given})
+    usual = {"epochs": 3, "learning_rate": 5e-5, "held_out_share": 0.1}
+    training = Training(**{**usual, **run.training})
     set_seed(training.seed)
-    policy: dict[str, Any] = {"dtype": training.dtype} if "dtype" in given else {}
-    task = MaskedLM.from_preset(preset, **preprocessing, **policy)
+    policy: dict[str, Any] = {"dtype": training.dtype} if "dtype" in run.training else {}
+    task = MaskedLM.from_preset(preset, **run.preprocessing, **policy)
     if words is not None:
         task.add_tokens(new_tokens)
-    bar, run = ProgressBar(), Unfinished(out)
-    with run.until_the_end():
-        try:
-            callbacks = [bar, run.callback(every)]
+    unfinished = Unfinished(run.out)
+    with unfinished.until_the_end():
+        with ProgressBar() as bar:
+            callbacks = [bar, unfinished.callback(run.every)]
             result = adapt(task, texts, training, on_epoch=bar.log, callbacks=callbacks)
-        finally:
-            bar.stop()
         card = None
         if layout == "transformers":
             known = facts_of_adaptation(result, task.load_report.source)
-            card = facts_for(out, known, facts)
+            card = facts_for(run.out, known, facts)
         # --out was checked before; what is there by now is ours.
-        task.save_to_preset(out, layout=layout, card=card, overwrite=True)
-    if as_json:
-        print_json({"preset": preset, "directory": out, **result.to_dict()})
+        task.save_to_preset(run.out, layout=layout, card=card, overwrite=True)
+    if run.as_json:
+        print_json({"preset": preset, "directory": run.out, **result.to_dict()})
         return
     print_adaptation(console(), result)
-    console().print(f"Saved in {out}.")
+    console().print(f"Saved in {run.out}.")
 
 
-def _from_scratch(
-    path: str,
-    data: tuple[str, ...],
-    out: str,
-    as_json: bool,
-    given: dict[str, Any],
-    preprocessing: dict[str, Any],
-    every: int,
-) -> None:
-    from dataclasses import replace
-
+def _from_scratch(path: str, run: _Run) -> None:
     from mlmzoo.data.text_files import read_lines
     from mlmzoo.tasks.recipe import Recipe
 
-    read_lines(data)  # before the backend: a wrong path is said at once
+    read_lines(run.data)  # before the backend: a wrong path is said at once
     recipe = Recipe.read(path)
-    recipe = replace(recipe, training=replace(recipe.training, **given))
-    recipe = replace(recipe, preprocessor={**recipe.preprocessor, **preprocessing})
+    recipe = replace(
+        recipe,
+        training=replace(recipe.training, **run.training),
+        preprocessor={**recipe.preprocessor, **run.preprocessing},
+    )
 
     from mlmzoo import MaskedLM  # noqa: F401  (says in words what a missing backend is)
     from mlmzoo.cli.output import console, print_json
@@ -260,17 +263,16 @@ def _from_scratch(
     from mlmzoo.cli.scores import print_record
     from mlmzoo.tasks.pretraining import train_from_scratch
 
-    bar, run = ProgressBar(), Unfinished(out)
-    with run.until_the_end():
-        try:
-            callbacks = [bar, run.callback(every)]
-            record = train_from_scratch(
-                recipe, data, out, overwrite=True, on_epoch=bar.log, callbacks=callbacks
-            )
-        finally:
-            bar.stop()
-    if as_json:
-        print_json({"directory": out, **record})
+    unfinished = Unfinished(run.out)
+    with unfinished.until_the_end(), ProgressBar() as bar:
+        callbacks = [bar, unfinished.callback(run.every)]
+        record = train_from_scratch(
+            recipe, run.data, run.out, overwrite=True, on_epoch=bar.log, callbacks=callbacks
+        )
+    if run.as_json:
+        print_json({"directory": run.out, **record})
         return
     print_record(console(), record)
-    console().print(f"Saved in {out}, with the log (training.json) and a model card (README.md).")
+    console().print(
+        f"Saved in {run.out}, with the log (training.json) and a model card (README.md)."
+    )

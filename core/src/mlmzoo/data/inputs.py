@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
@@ -23,23 +24,38 @@ from mlmzoo.data.streams import (
     in_chunks,
     nothing_found,
 )
-from mlmzoo.data.strings import FORMS, columns, from_array, from_list, not_a_text, plain, shown
+from mlmzoo.data.strings import (
+    OtherFormError,
+    columns,
+    from_array,
+    from_list,
+    not_a_text,
+    plain,
+    shown,
+)
 from mlmzoo.data.text_files import stream_lines
 from mlmzoo.data.tokenised import check_weights, on_host
 
-__all__ = ["FORMS", "TextStream", "Texts", "Tokenised", "open_texts", "read_texts"]
+__all__ = ["TextStream", "Texts", "Tokenised", "open_texts", "read_texts", "untokenised"]
 
+FORMS = (
+    "Texts can be a list, numpy array or pandas Series of str; a path or glob of text files (one "
+    "text a line); or a tf.data.Dataset, datasets.Dataset, DataLoader, generator or other iterable "
+    "of texts or batches of texts. Pairs can be a tuple (first segments, second segments) or a "
+    "list of 2-tuples. Token ids go in as a dict of integer arrays, with preprocessor=None."
+)
+"""What ``fit`` takes, for errors."""
 Limit = tuple[int, int] | None
 """Most batches to take from a stream, and how many texts are one."""
 
 
-def read_texts(
-    x: Any, sample_weight: Any = None, limit: int | None = None, batch_size: int = 32
-) -> Texts | Tokenised:
-    """Read texts into lists, from any form that ``fit`` takes. For arguments see `open_texts`."""
-    opened = open_texts(x, sample_weight, limit, batch_size)
-    if isinstance(opened, Tokenised):
-        return opened
+def read_texts(x: Any, sample_weight: Any = None, **options: Any) -> Texts:
+    """Read texts into lists, from any form that ``fit`` takes. For arguments see `open_texts`.
+
+    Raises:
+        InputError: See `open_texts` and `untokenised`.
+    """
+    opened = untokenised(open_texts(x, sample_weight, **options))
     chunks = list(opened.chunks)
     if len(chunks) == 1:
         only = chunks[0]
@@ -60,6 +76,7 @@ def open_texts(
     limit: int | None = None,
     batch_size: int = 32,
     at_once: int | None = None,
+    forms: str = FORMS,
 ) -> TextStream | Tokenised:
     """Read texts some at a time, from any form that ``fit`` takes.
 
@@ -70,6 +87,7 @@ def open_texts(
             (``steps_per_epoch * epochs``). Ignored for what is not a stream.
         batch_size: What `limit` counts in where a stream gives single texts.
         at_once: Texts of a stream that are read at a time, by default `CHUNK`.
+        forms: What the caller takes, for errors.
 
     Returns:
         The texts, none of them copied that are in memory, nor read that are in a file or stream;
@@ -79,17 +97,49 @@ def open_texts(
         InputError: `x` is of another form, empty, or holds something that is no text. In a file
             or stream that is said when it is reached.
     """
-    opened = _open(x, None if limit is None else (limit, batch_size), at_once)
-    if isinstance(opened, Texts):
-        if not len(opened):
+    with _naming(forms):
+        opened = _open(x, None if limit is None else (limit, batch_size), at_once)
+        if isinstance(opened, Texts) and not len(opened):
             raise nothing_found()
+    if isinstance(opened, Texts):
         if sample_weight is not None:
             weights = _weights(sample_weight, len(opened))
             opened = Texts(opened.first, opened.second, weights)
         return TextStream(in_chunks(opened))
-    if isinstance(opened, TextStream) and sample_weight is not None:
-        return TextStream(_weighted(opened.chunks, sample_weight), opened.batch_size)
+    if isinstance(opened, TextStream):
+        chunks = _read_naming(forms, opened.chunks)
+        if sample_weight is not None:
+            chunks = _weighted(chunks, sample_weight)
+        return TextStream(chunks, opened.batch_size)
     return opened
+
+
+def untokenised(opened: TextStream | Tokenised) -> TextStream:
+    """What `open_texts` gave, where only texts will do.
+
+    Raises:
+        InputError: It is tokenised already.
+    """
+    if isinstance(opened, Tokenised):
+        raise InputError(
+            f"Asked to read texts; found {shown(opened.x)}, which is tokenised already. Give "
+            "texts; fit(), evaluate() and predict() take tokenised input."
+        )
+    return opened
+
+
+@contextmanager
+def _naming(forms: str) -> Iterator[None]:
+    """Errors about another form name those that there are."""
+    try:
+        yield
+    except OtherFormError as error:
+        raise InputError(f"{error} {forms}") from None
+
+
+def _read_naming(forms: str, chunks: Iterator[Texts]) -> Iterator[Texts]:
+    with _naming(forms):
+        yield from chunks
 
 
 def _weighted(chunks: Iterator[Texts], sample_weight: Any) -> Iterator[Texts]:
@@ -143,7 +193,7 @@ def _open(x: Any, limit: Limit, at_once: int | None) -> Texts | TextStream | Tok
     if isinstance(x, list):
         return _from_sequence(x, at_once)
     if isinstance(x, str | bytes | bytearray) or not isinstance(x, Iterable):
-        raise InputError(f"Asked to read texts; found {shown(x)}. {FORMS}")
+        raise OtherFormError(f"Asked to read texts; found {shown(x)}.")
     return from_stream(x, limit, at_once)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.strings import (
-    FORMS,
+    OtherFormError,
     columns,
     from_array,
     from_list,
@@ -135,7 +135,7 @@ def from_stream(
 
 def nothing_found() -> InputError:
     """The error for data without a text."""
-    return InputError(f"Asked to read texts; found none: the data is empty. {FORMS}")
+    return OtherFormError("Asked to read texts; found none: the data is empty.")
 
 
 def _chunks(

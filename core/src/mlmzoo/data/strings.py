@@ -9,22 +9,19 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 
-FORMS = (
-    "Texts can be a list, numpy array or pandas Series of str; a path or glob of text files (one "
-    "text a line); or a tf.data.Dataset, datasets.Dataset, DataLoader, generator or other iterable "
-    "of texts or batches of texts. Pairs can be a tuple (first segments, second segments) or a "
-    "list of 2-tuples. Token ids go in as a dict of integer arrays, with preprocessor=None."
-)
 Segments = tuple[list[str], list[str] | None]
 """The texts and ``None``, or the first and the second segments of pairs."""
+
+
+class OtherFormError(InputError):
+    """What was found is of no form of texts; `open_texts` adds which forms there are."""
 
 
 def from_array(x: np.ndarray) -> Segments:
     """Texts of shape ``(N,)`` or pairs of shape ``(N, 2)``."""
     if x.dtype.kind not in "OUST":
-        raise InputError(
-            f"Asked to read texts from a numpy array; found dtype {x.dtype}, shape {x.shape}. "
-            f"{FORMS}"
+        raise OtherFormError(
+            f"Asked to read texts from a numpy array; found dtype {x.dtype}, shape {x.shape}."
         )
     if x.ndim == 2 and x.shape[1] == 2:
         return columns([x[:, 0], x[:, 1]], "a numpy array")
@@ -102,6 +99,7 @@ def _string(value: Any, index: int, what: str) -> str:
 
 def not_a_text(value: Any, index: int, what: str) -> InputError:
     """The error for a value that is no text, with advice for its kind."""
+    found = f"Asked to read texts from {what}; found {shown(value)} at index {index}."
     missing = value is None or type(value).__name__ == "NAType"
     if missing or (isinstance(value, float) and value != value):
         advice = "Drop or fill missing entries first (pandas: series.dropna())."
@@ -113,10 +111,8 @@ def not_a_text(value: Any, index: int, what: str) -> InputError:
             "Pairs are 2-tuples, batches come from an iterator."
         )
     else:
-        advice = FORMS
-    return InputError(
-        f"Asked to read texts from {what}; found {shown(value)} at index {index}. {advice}"
-    )
+        return OtherFormError(found)
+    return InputError(f"{found} {advice}")
 
 
 def _listed(part: Any) -> list[Any]:

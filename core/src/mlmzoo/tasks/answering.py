@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlmzoo.contract.errors import InputError, RandomHeadError
-from mlmzoo.data.inputs import FORMS, Texts, TextStream, open_texts
+from mlmzoo.data.inputs import Texts, open_texts, untokenised
 from mlmzoo.data.numbers import check_count
 from mlmzoo.data.streams import in_chunks
 from mlmzoo.data.strings import plain
@@ -93,34 +92,16 @@ def answer_texts(texts: Any, answer: Callable[[Asked], Any], at_once: int | None
 
 
 def _open(texts: Any, at_once: int | None = None) -> Iterator[Asked]:
-    with _in_words_of_a_question():
-        opened = open_texts(texts, at_once=at_once)
-    if not isinstance(opened, TextStream):
-        raise InputError(
-            "Texts were to be answered, and tokenised input was given. Give texts; predict() "
-            "takes tokenised input."
-        )
+    opened = untokenised(open_texts(texts, at_once=at_once, forms=ASKED_FORMS))
     return _asked(opened.chunks, at_once)
 
 
 def _asked(chunks: Iterator[Texts], at_once: int | None) -> Iterator[Asked]:
     begin = 0
-    with _in_words_of_a_question():
-        for chunk in chunks:
-            for part in in_chunks(chunk, at_once):  # a batch of a stream may hold many
-                yield Asked(part.first, part.second, begin=begin)
-                begin += len(part)
-
-
-@contextmanager
-def _in_words_of_a_question() -> Iterator[None]:
-    """Errors say what a question takes, not what `fit` does."""
-    try:
-        yield
-    except InputError as error:
-        if FORMS not in str(error):
-            raise
-        raise InputError(str(error).replace(FORMS, ASKED_FORMS)) from None
+    for chunk in chunks:
+        for part in in_chunks(chunk, at_once):  # a batch of a stream may hold many
+            yield Asked(part.first, part.second, begin=begin)
+            begin += len(part)
 
 
 def is_pair(x: Any) -> bool:

@@ -158,13 +158,7 @@ def _read(texts: Any) -> Texts:
             f"evaluate_texts was given one {shown(texts)}. Give a list of texts, or a "
             "pathlib.Path to a text file."
         )
-    read = read_texts(texts)
-    if not isinstance(read, Texts):
-        raise InputError(
-            "evaluate_texts was to mask texts, and tokenised input was given. Give texts; "
-            "evaluate() takes tokenised input."
-        )
-    return read
+    return read_texts(texts)
 
 
 def _estimate(sums: np.ndarray, counts: np.ndarray, seed: int) -> tuple[float, float, float]:

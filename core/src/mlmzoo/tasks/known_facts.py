@@ -21,7 +21,7 @@ from mlmzoo.presets.json_files import read_json
 from mlmzoo.presets.layouts.keras_names import TASK_WEIGHTS, WEIGHTS
 from mlmzoo.presets.vanishing import still_there
 from mlmzoo.tasks.adaptation import Adaptation
-from mlmzoo.tasks.loading import open_preset
+from mlmzoo.tasks.loading import Opened, open_preset
 from mlmzoo.tasks.model_card import RECORD_FILE, counted, data_of
 
 HUB = "hf://"
@@ -41,14 +41,14 @@ def weight_digests(files: Files) -> dict[str, str]:
     return digests
 
 
-def facts_of_preset(preset: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
+def facts_of_preset(preset: str | os.PathLike[str] | Opened) -> tuple[dict[str, Any], str]:
     """What the record of a preset, its ``training.json``, states; and why nothing, where it is so.
 
     A record is about the weights of its run. Where the preset has others by now, trained further
     or saved again, it counts for nothing. A preset without a record has no facts, and no reason.
 
     Args:
-        preset: What `mlmzoo.MaskedLM.from_preset` takes.
+        preset: What `mlmzoo.MaskedLM.from_preset` takes, or what was opened of it.
 
     Returns:
         Entries of `CardFacts`, and a reason, ``""`` where there is none to give.

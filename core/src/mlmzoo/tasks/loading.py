@@ -59,13 +59,15 @@ class Opened:
         return self.contents.files.handle if self.contents else "architecture only"
 
 
-def open_preset(preset: str | os.PathLike[str], need_files: bool = True) -> Opened:
+def open_preset(preset: str | os.PathLike[str] | Opened, need_files: bool = True) -> Opened:
     """Find a preset, and read its configuration.
 
     Args:
-        preset: What the user asked for.
+        preset: What the user asked for; or what was opened already, which is given back.
         need_files: Whether files are wanted. A built-in preset's architecture needs none.
     """
+    if isinstance(preset, Opened):
+        return preset
     location = resolve(preset, registry())
     builtin = location.builtin
     if builtin is not None and not need_files:

@@ -16,8 +16,8 @@ from mlmzoo.tasks.fused_adam import fuse
 from mlmzoo.tasks.growing import add_tokens
 from mlmzoo.tasks.looking_inside import LookingInside
 from mlmzoo.tasks.mask_filling import MaskFilling
+from mlmzoo.tasks.masked_lm_preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.metrics import TokenAccuracy, TokenMean
-from mlmzoo.tasks.preprocessor import MaskedLMPreprocessor
 from mlmzoo.tasks.task import Task
 from mlmzoo.tasks.text_scoring import TextScoring
 from mlmzoo.tasks.text_training import TextTraining

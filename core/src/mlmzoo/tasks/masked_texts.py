@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mlmzoo.contract.errors import NoMaskError
-from mlmzoo.data.rows import TokenRows, offsets_of, pack
+from mlmzoo.data.rows import TokenRows, offsets_of
 from mlmzoo.tasks.answering import Asked, Text, given, shorten
 
 Place = tuple[int, tuple[int, int]]
@@ -32,7 +31,10 @@ class MaskedTexts:
         self.preprocessor = preprocessor
         self.asked = asked
         self.texts: list[Text] = given(asked)
-        self.rows: TokenRows = preprocessor.rows(asked, specials="mask")
+        parts = [asked.first] + ([] if asked.second is None else [asked.second])
+        self._ids = [preprocessor.tokenizer.encode(part, "mask") for part in parts]
+        """Tokens of all first segments, and of all second ones; nothing added or cut off."""
+        self.rows: TokenRows = preprocessor._pack(*self._ids)
         """The texts as rows, each mask one token."""
         mask = preprocessor.tokenizer.mask_token
         self.places = [_places(text, mask) for text in self.texts]
@@ -75,7 +77,7 @@ class MaskedTexts:
             numbers: Which texts, one for each row.
             lengths: For each row, how many tokens each mask of its text becomes.
         """
-        tokenizer = self.preprocessor.tokenizer
+        mask_id = self.preprocessor.tokenizer.mask_token_id
         segments: list[list[list[int]]] = [[] for _ in self._ids]
         for number, of_text in zip(numbers, lengths, strict=True):
             left = iter(of_text)
@@ -84,23 +86,10 @@ class MaskedTexts:
                     [
                         id
                         for id in of_texts[number]
-                        for _ in range(next(left) if id == tokenizer.mask_token_id else 1)
+                        for _ in range(next(left) if id == mask_id else 1)
                     ]
                 )
-        return pack(
-            *segments,
-            start=tokenizer.start_token_id,
-            end=tokenizer.end_token_id,
-            separators=tokenizer.pair_separators,
-            limit=self.preprocessor.sequence_length,
-            truncate=self.preprocessor.truncate,
-        )
-
-    @cached_property
-    def _ids(self) -> list[list[list[int]]]:
-        """Tokens of all first segments, and of all second ones; nothing added or cut off."""
-        parts = [self.asked.first] + ([] if self.asked.second is None else [self.asked.second])
-        return [self.preprocessor.tokenizer.encode(part, "mask") for part in parts]
+        return self.preprocessor._pack(*segments)
 
 
 def segments_of(text: Text) -> tuple[str, ...]:

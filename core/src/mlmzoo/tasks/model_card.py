@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmzoo.presets.atomic import replacing
+from mlmzoo.presets.layouts.markdown import table
 from mlmzoo.tasks.recipe import Recipe
 
 RECORD_FILE = "training.json"
@@ -132,8 +133,7 @@ def _list(title: str, items: Sequence[str]) -> list[str]:
 
 
 def _table(values: Mapping[str, Any]) -> str:
-    rows = [f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in values.items()]
-    return "\n".join(["| | |", "|---|---|", *rows])
+    return table({name.replace("_", " "): _plain(value) for name, value in values.items()})
 
 
 def _plain(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from mlmzoo.contract.errors import InputError
-from mlmzoo.data.inputs import TextStream, Tokenised, open_texts
+from mlmzoo.data.inputs import TextStream, Tokenised, open_texts, untokenised
 from mlmzoo.data.numbers import check_counts
 from mlmzoo.data.packing import keeps_batch_size
 from mlmzoo.data.pipeline import MaskedBatches, for_keras
@@ -66,12 +66,7 @@ class TextBatches(keras.Model):
             2
         """
         check_counts(batch_size=batch_size)
-        texts = self._open(x, None, None, batch_size)
-        if isinstance(texts, Tokenised):
-            raise InputError(
-                "Batches were asked of data that is tokenised already. Give texts, or hand the "
-                "data to fit() as it is."
-            )
+        texts = untokenised(self._open(x, None, None, batch_size))
         return self._batches(
             self._rows(texts, long_texts, batching),
             batch_size or texts.batch_size or BATCH_SIZE,

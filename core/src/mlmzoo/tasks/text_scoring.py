@@ -12,7 +12,15 @@ from mlmzoo.data.in_turn import as_they_stand
 from mlmzoo.data.inputs import Texts, read_texts
 from mlmzoo.data.rows import TokenRows
 from mlmzoo.inference.scoring import Preference, TextScore, TokenScore, check_method
-from mlmzoo.tasks.answering import Answering, Asked, answer_texts, given, is_pair, shorten
+from mlmzoo.tasks.answering import (
+    ASKED_FORMS,
+    Answering,
+    Asked,
+    answer_texts,
+    given,
+    is_pair,
+    shorten,
+)
 from mlmzoo.tasks.asking import judge, log_probabilities_in_turn
 
 
@@ -147,10 +155,7 @@ class TextScoring(Answering):
 def _read(texts: Any) -> tuple[bool, Texts]:
     """Whether this is one text or pair alone, and all texts in it."""
     single = isinstance(texts, str | bytes) or is_pair(texts)
-    read = read_texts([texts] if single else texts)
-    if not isinstance(read, Texts):
-        raise InputError("prefer compares texts, and tokenised input was given. Give texts.")
-    return single, read
+    return single, read_texts([texts] if single else texts, forms=ASKED_FORMS)
 
 
 def _described(single: bool, texts: Texts) -> str:

@@ -1,5 +1,6 @@
 """The words that a tokenizer splits most."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tokenizers")
@@ -57,7 +58,9 @@ def test_what_is_proposed_can_be_added_and_saves_what_it_said(tokenizer):
 def test_rare_words_and_more_than_were_asked_for_are_left_out(tokenizer):
     found = tokenizer.propose_tokens(CORPUS, min_count=6)
     assert "pericarditis" not in [each.word for each in found]
-    assert tokenizer.propose_tokens(CORPUS, limit=1) == tokenizer.propose_tokens(CORPUS)[:1]
+    first = tokenizer.propose_tokens(CORPUS)[:1]
+    assert tokenizer.propose_tokens(CORPUS, limit=1) == first
+    assert tokenizer.propose_tokens(CORPUS, limit=np.int64(1)) == first
 
 
 def test_files_are_read_a_line_at_a_time(tokenizer, tmp_path):

@@ -13,11 +13,11 @@ from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import byte_level_bpe_files
 from mlmzoo.kit.tokenizers.growth import Addition
-from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, arguments, spelling
 from mlmzoo.kit.tokenizers.merges import parts_of, read_merges
 from mlmzoo.kit.tokenizers.reading import parse_json, read_bytes
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT_OR_NONE, TOKEN_LIST, Kind
-from mlmzoo.kit.tokenizers.vocabulary import in_id_order
+from mlmzoo.kit.tokenizers.vocabulary import tokens_given
 from mlmzoo.kit.tokenizers.words import UNSPACED, flags_of
 
 
@@ -143,9 +143,7 @@ class ByteLevelBPE(LibraryTokenizer):
         """
         from mlmzoo.kit.tokenizers.byte_level_bpe_training import train_vocabulary
 
-        given = kwargs.get("special_tokens") or {}
-        roles = dict(cls.special_tokens)
-        roles |= given if isinstance(given, Mapping) else {token: token for token in given}
+        roles = cls._named(kwargs.get("special_tokens"))
         last = [token for role, token in roles.items() if role == "mask"]
         added = map(spelling, kwargs.get("added_tokens", ()))
         oov = kwargs.get("oov_token")
@@ -320,7 +318,7 @@ class ByteLevelBPE(LibraryTokenizer):
         if "mask" in self.special_tokens:
             special[self.special_tokens["mask"]]["lstrip"] = True
         for token in [*(self.unsplittable_tokens or ()), *self.added_tokens]:
-            entry = {"content": token} if isinstance(token, str) else dict(token)
+            entry = arguments(token)
             if entry["content"] not in special:
                 plain[entry["content"]] = entry
             elif not isinstance(token, str):
@@ -345,14 +343,7 @@ def _read_vocabulary(vocabulary: Any, name: str) -> list[Any]:
     if isinstance(vocabulary, str | os.PathLike):
         path = _file(vocabulary, "vocabulary", name)
         vocabulary = parse_json(read_bytes(path), f"The vocabulary {path} given to {name}")
-    if isinstance(vocabulary, Mapping):
-        return in_id_order(vocabulary, f"{name} was given a vocabulary", InputError)
-    if isinstance(vocabulary, Iterable) and not isinstance(vocabulary, bytes | set | frozenset):
-        return [str(token) if isinstance(token, str) else token for token in vocabulary]
-    raise InputError(
-        f"{name} was given vocabulary={vocabulary!r}. Give a mapping of tokens to ids, a list of "
-        "tokens in id order, or the path of a JSON file that holds one."
-    )
+    return tokens_given(vocabulary, name, "a JSON file that holds one of these")
 
 
 def _read_merges(merges: Any, name: str) -> Iterable[Any]:

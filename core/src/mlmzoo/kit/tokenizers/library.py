@@ -111,6 +111,11 @@ def _found_apart(token: str) -> str | dict[str, Any]:
     return {"content": token, "single_word": True} if word else token
 
 
+def arguments(added: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``tokenizers.AddedToken`` for an added token."""
+    return {"content": added} if isinstance(added, str) else dict(added)
+
+
 def spelling(added: str | Mapping[str, Any]) -> str:
     """The text of an added token."""
     return added if isinstance(added, str) else str(added.get("content"))

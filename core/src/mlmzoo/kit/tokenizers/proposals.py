@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlmzoo.contract.errors import InputError
+from mlmzoo.kit.tokenizers.settings import is_count
 from mlmzoo.kit.tokenizers.training_texts import batches, training_texts
 
 _TRIED = 1000
@@ -47,7 +48,7 @@ class Proposal:
 def propose_tokens(tokenizer: Any, data: Any, limit: int, min_count: int) -> list[Proposal]:
     """What `Growing.propose_tokens` does."""
     for name, number in (("limit", limit), ("min_count", min_count)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        if not is_count(number):
             raise InputError(f"{name}={number!r} was asked for. Give a positive integer.")
     counts: Counter[tuple[int, ...]] = Counter()
     texts = data if isinstance(data, Iterator) else training_texts(data)()

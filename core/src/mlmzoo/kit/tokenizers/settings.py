@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,14 @@ def kinds_of(cls: type) -> dict[str, Kind]:
     """What the constructor arguments of a class may be: its `argument_kinds` and its bases'."""
     kinds = [vars(base).get("argument_kinds", {}) for base in reversed(cls.__mro__)]
     return {name: kind for of_base in kinds for name, kind in of_base.items()}
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is an integer from 1, NumPy's too; ``True`` is none here."""
+    try:
+        return operator.index(value) >= 1 and not isinstance(value, bool)
+    except TypeError:
+        return False
 
 
 def is_id(value: Any) -> bool:

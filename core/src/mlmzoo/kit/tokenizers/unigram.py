@@ -215,9 +215,7 @@ class Unigram(TokenizerBase):
         from mlmzoo.kit.tokenizers.unigram_training import train_model
 
         cls._refuse_unknown(set(kwargs) - set(cls._arguments()))
-        given = kwargs.get("special_tokens") or {}
-        named = given if isinstance(given, Mapping) else {token: token for token in given}
-        roles = {**cls.special_tokens, **named}
+        roles = cls._named(kwargs.get("special_tokens"))
         first, before, after = cls._places(roles)
         outside = list(dict.fromkeys([*before, *after, *kwargs.get("added_tokens", ())]))
         inside = list(dict.fromkeys([*first, *(t for t in roles.values() if t not in outside)]))

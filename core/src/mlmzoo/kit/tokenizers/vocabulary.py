@@ -40,6 +40,22 @@ def ids_of(tokens: list[str], name: str) -> dict[str, int]:
     return ids
 
 
+def tokens_given(vocabulary: Any, name: str, file: str) -> list[Any]:
+    """The tokens, in id order, of a vocabulary given to the class called `name`.
+
+    Raises:
+        InputError: It is no list or mapping; `file` is the kind of file that it can be instead.
+    """
+    if isinstance(vocabulary, Mapping):
+        return in_id_order(vocabulary, f"{name} was given a vocabulary", InputError)
+    if not isinstance(vocabulary, Iterable) or isinstance(vocabulary, bytes | set | frozenset):
+        raise InputError(
+            f"{name} was given vocabulary={vocabulary!r}. Give a list of tokens in id order, a "
+            f"mapping of tokens to ids, or the path of {file}."
+        )
+    return [str(token) if isinstance(token, str) else token for token in vocabulary]
+
+
 def refuse_surrogates(tokens: Iterable[str], name: str) -> None:
     """Refuses tokens given to the class called `name` that no file or library could hold."""
     tokens = list(tokens)

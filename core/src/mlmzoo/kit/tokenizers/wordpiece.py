@@ -11,10 +11,10 @@ from mlmzoo.contract.errors import InputError, PresetMissingError
 from mlmzoo.contract.protocols import Files
 from mlmzoo.kit.tokenizers import wordpiece_files
 from mlmzoo.kit.tokenizers.growth import Addition
-from mlmzoo.kit.tokenizers.library import LibraryTokenizer, spelling
+from mlmzoo.kit.tokenizers.library import LibraryTokenizer, arguments, spelling
 from mlmzoo.kit.tokenizers.settings import BOOLEAN, TEXT, WORD_LENGTH, Kind
 from mlmzoo.kit.tokenizers.texts import read_texts
-from mlmzoo.kit.tokenizers.vocabulary import in_id_order, read_lines, refuse_surrogates
+from mlmzoo.kit.tokenizers.vocabulary import read_lines, refuse_surrogates, tokens_given
 from mlmzoo.kit.tokenizers.words import BEGINS
 
 BERT_SPECIAL_TOKENS = {
@@ -142,9 +142,7 @@ class WordPiece(LibraryTokenizer):
         """
         from mlmzoo.kit.tokenizers.wordpiece_training import train_vocabulary
 
-        given = kwargs.get("special_tokens") or {}
-        roles = dict(cls.special_tokens)
-        roles |= given if isinstance(given, Mapping) else {token: token for token in given}
+        roles = cls._named(kwargs.get("special_tokens"))
         roles["unk"] = kwargs.get("oov_token", "[UNK]")
         added = map(spelling, kwargs.get("added_tokens", ()))
         first = list(dict.fromkeys([*roles.values(), *added]))
@@ -307,7 +305,7 @@ class WordPiece(LibraryTokenizer):
         )
         # Hidden ones, which the model has no id for, would be given that of another token.
         added = [
-            AddedToken(**({"content": token} if isinstance(token, str) else token))
+            AddedToken(**arguments(token))
             for token in self.added_tokens
             if spelling(token) not in hidden
         ]
@@ -341,11 +339,4 @@ def _read_vocabulary(vocabulary: Any, name: str) -> list[Any]:
                 "the path of a text file with one token a line, or a list of tokens."
             )
         return read_lines(path, str.rstrip)
-    if isinstance(vocabulary, Mapping):
-        return in_id_order(vocabulary, f"{name} was given a vocabulary", InputError)
-    if isinstance(vocabulary, Iterable) and not isinstance(vocabulary, bytes | set | frozenset):
-        return [str(token) if isinstance(token, str) else token for token in vocabulary]
-    raise InputError(
-        f"{name} was given vocabulary={vocabulary!r}. Give a list of tokens in id order, a mapping "
-        "of tokens to ids, or the path of a text file with one token a line."
-    )
+    return tokens_given(vocabulary, name, "a text file with one token a line")
