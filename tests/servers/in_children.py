@@ -1,11 +1,15 @@
 """How the loopback servers reach the clients in other processes: by a patch on their path."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 PATCHES = str(Path(__file__).parent / "patched")
-NOWHERE = str(Path(__file__).parent / "nobody's-home")
-"""A home without credentials: nothing is there."""
+NOWHERE = tempfile.mkdtemp(prefix="nobody-")
+"""A home without credentials. What libraries write to a home goes away with this one."""
+atexit.register(shutil.rmtree, NOWHERE, ignore_errors=True)
 
 
 def without_pauses() -> dict[str, str]:
