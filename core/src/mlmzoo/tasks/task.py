@@ -11,7 +11,7 @@ import keras
 from mlmzoo.contract.errors import InputError
 from mlmzoo.tasks import loading, saving
 from mlmzoo.tasks.backbone import Backbone
-from mlmzoo.tasks.derived import forget_derived
+from mlmzoo.tasks.derived import anew, forget_derived
 from mlmzoo.tasks.matching import refuse_mismatch
 from mlmzoo.tasks.preprocessor import Preprocessor
 from mlmzoo.tasks.presettable import Presettable
@@ -63,6 +63,21 @@ class Task(Presettable, keras.Model):
         if name == "preprocessor":
             refuse_mismatch(self.backbone, value)
         super().__setattr__(name, value)
+
+    # Keras compiles each of these once. On TensorFlow it would go on with the weights from before
+    # LoRA or quantisation.
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """See `keras.Model.make_train_function`; compiled anew for other weights."""
+        return super().make_train_function(force or anew(self, "train"))
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """See `keras.Model.make_test_function`; compiled anew for other weights."""
+        return super().make_test_function(force or anew(self, "test"))
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """See `keras.Model.make_predict_function`; compiled anew for other weights."""
+        return super().make_predict_function(force or anew(self, "predict"))
 
     def _refuse_other_sizes(self, backbone: Backbone) -> None:
         if _sizes(backbone) != _sizes(self.backbone):
