@@ -23,6 +23,7 @@ def _memory_goes_back():
     gc.collect()
 
 
+@pytest.mark.slow  # what a preset says becomes what was built: no backend computes anything
 @pytest.mark.parametrize("name", [n for n, preset in PRESETS.items() if preset.parameters <= LARGE])
 def test_the_architecture_is_the_published_one_and_needs_no_network(name, monkeypatch):
     def refuse(*args, **kwargs):

@@ -19,16 +19,6 @@ from mlmzoo.testing.tiny import tiny_settings
 DATA = Path(__file__).parents[1] / "data"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compiled_programs_go():
-    """As for all tests, but JAX keeps its programs for as long as models have the same shapes."""
-    import sys
-
-    yield
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
-
-
 @pytest.fixture(scope="session")
 def keras_hub():
     return pytest.importorskip("keras_hub")

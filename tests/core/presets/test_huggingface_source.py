@@ -15,6 +15,8 @@ from mlmzoo.contract.errors import (
 from mlmzoo.presets.sources import checks, downloader
 from mlmzoo.presets.sources.huggingface import HuggingFaceSource
 
+pytestmark = pytest.mark.slow  # no backend has a part in it: once is enough
+
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
 
 

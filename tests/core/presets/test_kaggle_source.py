@@ -20,6 +20,8 @@ from mlmzoo.contract.errors import (
 from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.kaggle import KaggleSource
 
+pytestmark = pytest.mark.slow  # no backend has a part in it: once is enough
+
 VOCABULARY = "assets/tokenizer/vocabulary.txt"
 NEWEST = "kaggle://org/model/keras/small"
 FIRST = "kaggle://org/model/keras/small/1"

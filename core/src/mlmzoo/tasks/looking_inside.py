@@ -107,19 +107,21 @@ class LookingInside(Answering):
         inputs, rows = self._one(text, "attentions")
         self._state(0)
         length = len(rows.ids)  # without padding, which nothing attends to
-        weights = []
-        for state in self.backbone.hidden_states[1:]:
-            block, given = _made_by(state)
-            attention: Any = getattr(block, "attention", None)
-            if not hasattr(attention, "attention_weights"):
+        blocks = [_made_by(state) for state in self.backbone.hidden_states[1:]]
+        for block, _ in blocks:
+            if not hasattr(getattr(block, "attention", None), "attention_weights"):
                 raise InputError(
                     f"Attention was asked of {type(self.backbone).__name__}, whose blocks "
                     f"({type(block).__name__}) have none to show."
                 )
-            arguments = self._up_to(given).predict_on_batch(inputs)
-            arguments = [keras.ops.convert_to_tensor(each) for each in arguments]
-            found = keras.ops.convert_to_numpy(attention.attention_weights(*arguments))
-            weights.append(np.asarray(found, "float32")[0, :, :length, :length])
+        # In one pass for all blocks: one program to compile, and no block is computed again.
+        given = self._up_to([each for _, arguments in blocks for each in arguments])
+        found = iter(given.predict_on_batch(inputs))
+        weights = []
+        for block, arguments in blocks:
+            tensors = [keras.ops.convert_to_tensor(next(found)) for _ in arguments]
+            attended = keras.ops.convert_to_numpy(block.attention.attention_weights(*tensors))
+            weights.append(np.asarray(attended, "float32")[0, :, :length, :length])
         tokens = tuple(map(self.preprocessor.tokenizer.id_to_token, rows.ids.tolist()))
         return AttentionMap(tokens, np.stack(weights))
 
