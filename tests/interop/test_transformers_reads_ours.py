@@ -5,13 +5,13 @@ import warnings
 
 import numpy as np
 import pytest
-from grids import FEW_ROWS, GRID
+from grids import FAMILIES, FEW_ROWS, GRID
 
 import mlmzoo
 from mlmzoo.errors import PresetWarning
 from mlmzoo.plugins import registry
 from mlmzoo.presets.settings import to_transformers
-from mlmzoo.testing.tiny import tiny_settings
+from mlmzoo.testing.tiny import tiny_settings, tiny_task
 
 pytestmark = [
     pytest.mark.interop,
@@ -78,6 +78,24 @@ def test_transformers_computes_our_outputs(
     compare_real(theirs.logits.numpy(), task(inputs), inputs)
     hidden = task.backbone({name: inputs[name] for name in task.backbone.input})
     compare_real(theirs.hidden_states[-1].numpy(), hidden["sequence_output"], inputs)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_transformers_fills_a_mask_in_a_pair_as_we_do(name, load, transformers, tmp_path):
+    task = tiny_task(registry().family(name), head_state="trained")
+    task.save_to_preset(tmp_path, layout="transformers")
+    tokenizer, model = transformers.AutoTokenizer.from_pretrained(tmp_path), load(tmp_path)
+    words = task.preprocessor.tokenizer.get_vocabulary()[8:12]
+    first, second = f"{words[0]} {tokenizer.mask_token}", " ".join(words[1:])
+    ours = task.fill_mask((first, second), top_k=3).masks[0].candidates
+    length = task.preprocessor.sequence_length  # for FNet, which padding is part of, the whole row
+    pad = {"padding": "max_length", "max_length": length}
+    given = tokenizer(first, second, return_tensors="pt", **pad)
+    if "segment_ids" in task.backbone.input:
+        assert given["token_type_ids"].max() == 1
+    place = given["input_ids"][0].tolist().index(tokenizer.mask_token_id)
+    theirs = model(**given).logits[0, place].softmax(-1).detach().numpy()
+    np.testing.assert_allclose([c.probability for c in ours], theirs[[c.id for c in ours]], 1e-3)
 
 
 def test_numerics_that_transformers_cannot_express_are_named_and_come_back_to_us(

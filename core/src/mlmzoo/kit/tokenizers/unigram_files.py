@@ -167,8 +167,8 @@ def _tokenizer_config(tokenizer: Unigram, model: Model) -> dict[str, Any]:
     for name in tokenizer.transformers_switches:
         ours, on = TRANSFORMERS_SWITCHES[name]
         config[name] = getattr(tokenizer, ours) is on
-    if own is None:
-        config["model_input_names"] = list(tokenizer.transformers_inputs)
+    # Said of their own classes too: by itself one of them leaves the segments of pairs out.
+    config["model_input_names"] = list(tokenizer.transformers_inputs)
     config |= named_tokens(tokenizer.special_tokens)
     if tokenizer.start is not None and tokenizer.end is not None:
         config |= {"bos_token": tokenizer.start_token, "eos_token": tokenizer.end_token}
