@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from huggingface_hub import metadata_load
 from loopback import bytes_in
 
 import mlmzoo
@@ -12,6 +13,7 @@ from mlmzoo.contract import errors
 from mlmzoo.contract.protocols import UploadSource
 from mlmzoo.plugins import registry
 from mlmzoo.presets import staging
+from mlmzoo.presets.layouts.card_file import is_ours
 from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.kaggle import KaggleSource
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
@@ -170,10 +172,48 @@ def test_a_licence_is_put_into_the_card_on_hugging_face(hub, preset, card):
     assert bytes_in(preset) == before
 
 
-def test_a_card_that_has_the_licence_is_sent_as_it_is(hub, preset):
-    (preset / "README.md").write_text("---\nlicense:   mit\n---\n")
-    mlmzoo.upload_preset(preset, HF, license="mit")
+def test_a_card_of_ours_states_the_licence_throughout_and_stays_one_of_ours(hub, trained, tmp_path):
+    facts = {"language": "en", "metrics": {"mine": {"accuracy": 0.5}}, "license_link": "LICENSE"}
+    for name, card in (("bare", {}), ("stated", facts)):
+        preset = tmp_path / name
+        trained.save_to_preset(preset, layout="transformers", card=card)
+        handle = mlmzoo.upload_preset(preset, f"hf://org/{name}", license="Apache-2.0")
+        sent = tmp_path / f"{name}.md"
+        sent.write_bytes(hub.files(f"org/{name}")["README.md"])
+        assert is_ours(sent) and is_ours(preset / "README.md")
+        text, before = (path.read_text("utf-8") for path in (sent, preset / "README.md"))
+        assert metadata_load(sent) == {
+            **metadata_load(preset / "README.md"),
+            "license": "apache-2.0",
+        }
+        further = ", LICENSE" if card else ""
+        assert f"\n## Licence\n\nApache-2.0{further}\n\n<!-- Written" in text
+        assert (
+            text.partition("\n---\n")[2].partition("## Licence")[0]
+            == (before.partition("\n---\n")[2].partition("## Licence")[0])
+        )
+        assert mlmzoo.MaskedLM.from_preset(handle).head_state == "trained"
+
+
+@pytest.mark.parametrize("stated", ["mit", "MIT"])
+@pytest.mark.parametrize("given", ["mit", "MIT"])
+def test_a_card_that_has_the_licence_is_sent_as_it_is(hub, preset, stated, given):
+    (preset / "README.md").write_text(f"---\nlicense:   {stated}\n---\n")
+    mlmzoo.upload_preset(preset, HF, license=given)
     assert there(hub) == bytes_in(preset)
+
+
+def test_a_licence_has_the_name_that_the_hub_has_for_it(hub, preset):
+    mlmzoo.upload_preset(preset, HF, license="Apache-2.0")
+    assert there(hub)["README.md"] == b"---\nlicense: apache-2.0\n---\n"
+
+
+@pytest.mark.parametrize("handle", [HF, KAGGLE])
+def test_an_empty_licence_is_refused_before_any_request(hub, preset, handle):
+    for empty in ("", " "):
+        with pytest.raises(errors.InputError, match="names none"):
+            mlmzoo.upload_preset(preset, handle, license=empty)
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(
@@ -339,7 +379,7 @@ def test_a_preset_that_is_replaced_while_it_is_sent_arrives_as_it_was(
 
 
 def test_a_preset_that_was_replaced_or_lost_a_file_before_it_was_sent_is_told(hub, preset, change):
-    how = {"public": False, "message": None, "license": None}
+    how = {"public": False, "message": None}
     upload = plan(preset, HF)
     change(preset)
     with pytest.raises(errors.PresetFormatError, match="replaced by another preset"):

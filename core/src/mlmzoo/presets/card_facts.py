@@ -72,6 +72,11 @@ class CardFacts:
         return cls(**{name: _CHECKS[name](value, name) for name, value in given.items()})
 
 
+def hub_licence(name: str) -> str:
+    """The Hub's name of a licence: SPDX's in lower case."""
+    return name.strip().lower()
+
+
 def _refuse(name: str, value: Any, wanted: str) -> NoReturn:
     raise InputError(f"card= has {name} = {value!r:.100}; it has to be {wanted}.")
 

@@ -58,6 +58,7 @@ class Upload:
         files: The preset.
         paths: Name in the preset of each file that is sent -> where it is.
         left_out: What else is in the directory; folders end with a slash.
+        license: The licence, by the name that the hub has for it, if one was given.
     """
 
     handle: str
@@ -65,8 +66,9 @@ class Upload:
     files: PinnedFiles
     paths: dict[str, Path]
     left_out: tuple[str, ...]
+    license: str | None
 
-    def send(self, *, public: bool, message: str | None, license: str | None) -> str:
+    def send(self, *, public: bool, message: str | None) -> str:
         """Send it; see `upload_preset`."""
         if forbidden := offline():
             raise HubUnavailableError(
@@ -83,7 +85,7 @@ class Upload:
                 names=tuple(self.paths),
                 replaced=PATTERNS,
                 message=message or "Upload a preset with mlmzoo",
-                license=license,
+                license=self.license,
                 public=public,
             )
             return self.source.upload(self.handle, request)
@@ -108,8 +110,9 @@ def upload_preset(
         public: Whether a repository that is made for it is public. One that is there stays as
             it is.
         message: What the history there is to say.
-        license: The licence, by the name that the hub has for it. Hugging Face keeps it in the
-            metadata of `README.md`, Kaggle takes it for a new variation. Left out where ``None``.
+        license: The licence, by the name that the hub has for it; on Hugging Face also SPDX's. It
+            goes into the metadata of `README.md` there, and into the text of a card that was
+            written here. Kaggle takes it for a new variation. Left out where ``None``.
 
     Returns:
         The handle to load it from: on Hugging Face of the very commit, on Kaggle of the variation.
@@ -122,17 +125,22 @@ def upload_preset(
         HubAccessError: There are no credentials, or the hub refused.
         HubUnavailableError: The hub could not be reached, failed or stalled; or requests are
             forbidden.
-        InputError: The licence contradicts the preset's card or what is there.
+        InputError: The licence is empty, or contradicts the preset's card or what is there.
     """
-    return plan(directory, handle).send(public=public, message=message, license=license)
+    return plan(directory, handle, license).send(public=public, message=message)
 
 
-def plan(directory: str | os.PathLike[str], handle: str) -> Upload:
+def plan(directory: str | os.PathLike[str], handle: str, license: str | None = None) -> Upload:
     """See that a preset is whole and can go to a handle, without any request."""
     if "://" in str(directory):
         raise HandleError(
             f"A preset was to be uploaded from {os.fspath(directory)!r}, which is no directory. "
             "The directory comes first, then the handle."
+        )
+    if license is not None and not license.strip():
+        raise InputError(
+            f"The licence was given as {license!r}, which names none. Give the hub's name of it, "
+            "such as mit, or leave it out."
         )
     source = _source(handle)
     source.check_upload(handle)
@@ -145,7 +153,7 @@ def plan(directory: str | os.PathLike[str], handle: str) -> Upload:
     names = {*files.names, *_written(tokenizer, contents.layout), NOT_READ[contents.layout]}
     paths = {name: path for name in sorted({*names, *BESIDE}) if (path := files.path(name))}
     left_out = tuple(_others(files.directory, "", frozenset(paths)))
-    return Upload(handle, source, files, paths, left_out)
+    return Upload(handle, source, files, paths, left_out, license)
 
 
 class _Noted(PinnedFiles):
