@@ -308,8 +308,16 @@ def lead_out(preset):
     (preset / "README.md").symlink_to(secret)
 
 
+def exported(preset):
+    shutil.rmtree(preset)
+    preset.mkdir()
+    for name in ("mlmzoo_export.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        (preset / name).write_text("{}")
+
+
 BROKEN = {
     "no config": (remove("config.json"), errors.PresetMissingError, "holds no config.json"),
+    "an export": (exported, errors.PresetMissingError, "is an export.*Upload the preset"),
     "no weights": (remove("model.weights.h5"), errors.PresetMissingError, "no weights of the back"),
     "cut weights": (damage("model.weights.h5"), errors.PresetFormatError, "model.weights.h5"),
     "cut head": (damage("task.weights.h5"), errors.PresetFormatError, "task.weights.h5"),

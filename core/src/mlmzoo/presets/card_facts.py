@@ -132,7 +132,7 @@ def _number(value: Any, name: str) -> float:
     try:
         number = float(value)
     except OverflowError:
-        number = math.inf if value > 0 else -math.inf
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     if not math.isfinite(number):
         _refuse(name, number, wanted)
     return int(value) if isinstance(value, Integral) else number

@@ -19,6 +19,7 @@ from mlmzoo.contract.errors import (
     HubUnavailableError,
     InputError,
     PresetFormatError,
+    PresetMissingError,
     WeightsError,
 )
 from mlmzoo.contract.protocols import Files, UploadSource
@@ -144,8 +145,12 @@ def plan(directory: str | os.PathLike[str], handle: str, license: str | None = N
         )
     source = _source(handle)
     source.check_upload(handle)
-    # As a path: never a built-in preset of that name.
-    (found,) = resolve(Path(directory), registry()).files
+    try:
+        # As a path: never a built-in preset of that name.
+        (found,) = resolve(Path(directory), registry()).files
+    except PresetMissingError:
+        _refuse_export(Path(directory))
+        raise
     files = _Noted(found)
     contents = layouts.read(files, registry())
     _require_weights(contents)
@@ -183,6 +188,17 @@ def _source(handle: str) -> UploadSource:
         f"{', '.join(f'{name}://…' for name in sorted(able))}, such as hf://org/name or "
         "kaggle://org/model/framework/variation."
     )
+
+
+def _refuse_export(directory: Path) -> None:
+    from mlmzoo.tasks.exporting import DESCRIPTION  # which imports Keras
+
+    if (directory / DESCRIPTION).is_file():
+        raise PresetMissingError(
+            f"{directory} was to be uploaded, and is an export ({DESCRIPTION} says so), from which "
+            "no model can be loaded. Upload the preset that was exported; for the export itself "
+            "use the hub's own client."
+        )
 
 
 def _require_weights(contents: Contents) -> None:
