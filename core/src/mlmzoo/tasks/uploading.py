@@ -41,6 +41,10 @@ PATTERNS = (*MODEL, *TOKENIZER, *PREPROCESSOR)
 BESIDE = ("README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "training.json")
 """What is sent with a preset, and stays there when another one takes its place."""
 
+EXPORT = "mlmzoo_export.json"
+"""Only an export has this file, and no preset. `mlmzoo.tasks.exporting`, which writes it, needs
+Keras."""
+
 NOT_READ = {keras_names.NAME: keras_names.METADATA, transformers.NAME: "added_tokens.json"}
 """Layout -> what its own library reads of a preset, and a load here need not."""
 
@@ -191,11 +195,9 @@ def _source(handle: str) -> UploadSource:
 
 
 def _refuse_export(directory: Path) -> None:
-    from mlmzoo.tasks.exporting import DESCRIPTION  # which imports Keras
-
-    if (directory / DESCRIPTION).is_file():
+    if (directory / EXPORT).is_file():
         raise PresetMissingError(
-            f"{directory} was to be uploaded, and is an export ({DESCRIPTION} says so), from which "
+            f"{directory} was to be uploaded, and is an export ({EXPORT} says so), from which "
             "no model can be loaded. Upload the preset that was exported; for the export itself "
             "use the hub's own client."
         )
@@ -228,8 +230,8 @@ def _require_tokenizer(contents: Contents) -> Any:
         PresetMissingError: There is no vocabulary.
         PresetFormatError: There is no tokenizer, a file of it is damaged, or it is not the model's.
     """
-    from mlmzoo.tasks import loading  # which imports Keras
-    from mlmzoo.tasks.preprocessor import Preprocessor
+    from mlmzoo import Preprocessor  # first: says in words what a missing backend is
+    from mlmzoo.tasks import loading
 
     handle = contents.files.handle
     if contents.tokenizer is None:
