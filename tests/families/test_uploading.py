@@ -3,7 +3,7 @@
 import pytest
 from loopback import bytes_in
 
-from mlmzoo.contract.errors import PresetFormatError
+from mlmzoo.contract.errors import PresetMissingError
 from mlmzoo.plugins import registry
 from mlmzoo.tasks.uploading import plan
 from mlmzoo.testing import tiny_task
@@ -26,5 +26,5 @@ def test_a_saved_preset_can_be_uploaded_as_it_is(name, layout, tmp_path):
         if file.is_file() and file.suffix not in (".json", ".h5", ".safetensors"):
             file.unlink()  # a vocabulary, or half of it
     if layout == "keras":
-        with pytest.raises(PresetFormatError, match="holds no tokenizer"):
+        with pytest.raises(PresetMissingError, match="asked for its tokenizer and has no assets/"):
             plan(tmp_path, "hf://org/name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -80,12 +81,29 @@ def test_what_is_no_mapping_is_refused(card):
         ("metrics", {"org/name": {}}),
         ("metrics", {"org/name": {"accuracy": "0.5"}}),
         ("metrics", {"org/name": {"accuracy": True}}),
-        ("metrics", {"org/name": {"accuracy": float("nan")}}),
         ("metrics", {"org/name": {3: 0.5}}),
         ("metrics", {"a\nb": {"accuracy": 0.5}}),
         ("metrics", [0.5]),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_its_name(name, value):
-    with pytest.raises(InputError, match=f"card= has {name} = .* it has to be "):
+    with pytest.raises(InputError, match=f"card= has {name}.* = .* it has to be "):
         CardFacts.from_mapping({name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("nan"), "nan"),
+        (np.float32("inf"), "inf"),
+        (10**400, "inf"),
+        (-(10**5000), "-inf"),
+        (Fraction(10**400), "inf"),
+    ],
+    ids=["nan", "infinite", "large", "too large to be printed", "fraction"],
+)
+def test_a_number_that_is_not_finite_is_named_with_its_metric(value, said):
+    metrics = {"one": {"loss": 1.0}, "two": {"loss": 1.0, "accuracy": value}}
+    says = rf"metrics\['two'\]\['accuracy'\] = {said}; it has to be a finite number"
+    with pytest.raises(InputError, match=says):
+        CardFacts.from_mapping({"metrics": metrics})

@@ -67,6 +67,14 @@ def test_a_record_states_its_card_its_data_and_its_figures():
     assert "float16" in facts["evaluation"] and "7.8%" in facts["evaluation"]
 
 
+def test_a_perplexity_that_no_float_can_hold_is_left_out():
+    held_out = {**RECORD["held_out"], "loss": 1e6}
+    facts = facts_of_record({**RECORD, "held_out": held_out})
+    assert CardFacts.from_mapping(facts).metrics == {HELD_OUT: {"loss": 1e6, "accuracy": 0.25}}
+    held_out |= {"loss": math.inf, "accuracy": math.nan}
+    assert "metrics" not in facts_of_record({**RECORD, "held_out": held_out})
+
+
 def test_the_record_of_a_preset_is_found(recorded):
     assert facts_of_preset(recorded) == (facts_of_record(RECORD), "")
 
@@ -100,7 +108,6 @@ def changed(part, **entries):
         '{"recipe": 3}',
         changed("held_out", loss=...),
         changed("held_out", loss="low"),
-        changed("held_out", loss=1e6),
         changed("held_out", accuracy=None),
         changed("recipe", card={"license": 3}),
         changed("recipe", card={"title": "a\nb"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from types import SimpleNamespace
 
@@ -121,6 +122,12 @@ def test_the_card_takes_every_figure_from_the_record(run):
     assert record["data"]["sha256"] in card
     changed = {**record, "held_out": {**held, "loss": 1.2349}}
     assert "| this model | 1.235 |" in model_card(changed)
+
+
+def test_a_card_of_a_run_that_diverged_says_so(run):
+    record = copy.deepcopy(run.record)
+    record["held_out"]["loss"] = 1e6
+    assert "| this model | 1000000.000 | inf |" in model_card(record)
 
 
 def test_the_prose_of_a_card_can_be_written_anew_without_training(run, tmp_path):

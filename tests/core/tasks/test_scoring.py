@@ -115,6 +115,12 @@ def test_pseudo_perplexity_of_a_corpus_is_over_all_its_tokens(trained):
         pseudo_perplexity([])
 
 
+def test_a_perplexity_that_no_float_can_hold_is_infinite():
+    score = TextScore("a", "pll", (TokenScore("a", 5, (0, 1), -1e6),))
+    assert score.pseudo_perplexity == pseudo_perplexity([score]) == math.inf
+    assert score.to_dict()["pseudo_perplexity"] is None
+
+
 def test_the_more_probable_text_is_preferred(trained):
     a, b = trained.score(TEXTS[:2])
     preference = trained.prefer(*TEXTS[:2])

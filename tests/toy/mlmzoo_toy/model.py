@@ -14,6 +14,7 @@ from mlmzoo.kit.layers import (
     visible_tokens,
 )
 from mlmzoo.kit.tokenizers.growth import Addition
+from mlmzoo.kit.tokenizers.transformers_files import missing
 from mlmzoo.kit.tokenizers.words import BEGINS
 
 SPECIALS = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
@@ -62,7 +63,10 @@ class ToyTokenizer(Tokenizer):
 
     @classmethod
     def _read_files(cls, files, layout, config):
-        path = files.path("assets/tokenizer/vocabulary.txt" if layout == "keras" else "vocab.txt")
+        name = "assets/tokenizer/vocabulary.txt" if layout == "keras" else "vocab.txt"
+        path = files.path(name)
+        if path is None:
+            raise missing(files, name)
         return {**config, "vocabulary": path.read_text("utf-8").splitlines()}, ()
 
     def write_files(self, directory, layout="keras"):

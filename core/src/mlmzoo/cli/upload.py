@@ -39,7 +39,7 @@ def command(
     from mlmzoo.cli.output import console, table
     from mlmzoo.tasks.uploading import plan
 
-    upload = plan(directory, handle)
+    upload = plan(directory, handle, license)
     screen = console()
     sizes = {name: path.stat().st_size for name, path in upload.paths.items()}
     sizes["together"] = sum(sizes.values())
@@ -50,5 +50,5 @@ def command(
     if dry_run:
         screen.print(f"Nothing was sent to {handle}.")
         return
-    there = upload.send(public=not private, message=message, license=license)
+    there = upload.send(public=not private, message=message)
     screen.print(f'It is there: MaskedLM.from_preset("{there}")')

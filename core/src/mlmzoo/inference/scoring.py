@@ -85,15 +85,16 @@ class TextScore:
         return f"{self.text!r}: {name} {self.log_probability:.2f}, {len(self.tokens)} tokens"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, the sum, the pseudo-perplexity (``None`` without tokens) and the
-        approximation's label, for JSON.
+        """The fields, the sum, the pseudo-perplexity (``None`` without tokens, or where no float
+        can hold it) and the approximation's label, for JSON.
         """
+        value = self.pseudo_perplexity
         return {
             "text": self.text,
             "method": self.method,
             "approximate": self.approximate,
             "log_probability": self.log_probability,
-            "pseudo_perplexity": self.pseudo_perplexity if self.tokens else None,
+            "pseudo_perplexity": value if math.isfinite(value) else None,
             "tokens": [token.to_dict() for token in self.tokens],
         }
 
@@ -152,8 +153,8 @@ def pseudo_perplexity(scores: Iterable[TextScore]) -> float:
         scores: What `MaskedLM.score` gave, a list or a stream; nothing of it is kept.
 
     Returns:
-        At least 1; lower is more probable. With scores of ``method="one_pass"`` an approximation
-        that is far too low.
+        At least 1; lower is more probable; infinite where no float can hold it. With scores of
+        ``method="one_pass"`` an approximation that is far too low.
 
     Raises:
         InputError: There are no tokens.
@@ -166,4 +167,12 @@ def pseudo_perplexity(scores: Iterable[TextScore]) -> float:
         raise InputError(
             "Pseudo-perplexity was asked of texts without tokens. Give at least one token."
         )
-    return math.exp(-total / count)
+    return perplexity(-total / count)
+
+
+def perplexity(loss: float) -> float:
+    """That of a mean loss in nats: exp, infinite where no float can hold it (from 709.8 on)."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf

@@ -72,6 +72,11 @@ class CardFacts:
         return cls(**{name: _CHECKS[name](value, name) for name, value in given.items()})
 
 
+def hub_licence(name: str) -> str:
+    """The Hub's name of a licence: SPDX's in lower case."""
+    return name.strip().lower()
+
+
 def _refuse(name: str, value: Any, wanted: str) -> NoReturn:
     raise InputError(f"card= has {name} = {value!r:.100}; it has to be {wanted}.")
 
@@ -112,15 +117,25 @@ def _metrics(value: Any, name: str) -> dict[str, dict[str, float]]:
     ):
         _refuse(name, value, "a mapping such as {'org/dataset': {'accuracy': 0.5}}")
     return {
-        _line(data, name): {_line(metric, name): _number(x, name) for metric, x in found.items()}
+        _line(data, name): {
+            _line(metric, name): _number(x, f"{name}[{data!r:.60}][{metric!r:.60}]")
+            for metric, x in found.items()
+        }
         for data, found in value.items()
     }
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        _refuse(name, value, "numbers, as in {'org/dataset': {'accuracy': 0.5}}")
-    return int(value) if isinstance(value, Integral) else float(value)
+    wanted = "a finite number, as in {'org/dataset': {'accuracy': 0.5}}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        _refuse(name, value, wanted)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]
+    if not math.isfinite(number):
+        _refuse(name, number, wanted)
+    return int(value) if isinstance(value, Integral) else number
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {

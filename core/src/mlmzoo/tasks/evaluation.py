@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from mlmzoo.data.numbers import check_count, check_seed
 from mlmzoo.data.pipeline import MASKS
 from mlmzoo.data.strings import shown
 from mlmzoo.inference.resampling import interval_of_mean
-from mlmzoo.inference.scoring import check_method
+from mlmzoo.inference.scoring import check_method, perplexity
 from mlmzoo.tasks.answering import given
 from mlmzoo.tasks.asking import judge
 from mlmzoo.tasks.masked_lm import MaskedLM
@@ -146,7 +145,7 @@ def evaluate_texts(
         accuracy=Estimate(*_estimate(hits, counts, seed)),
         scored_texts=len(scores),
         scored_tokens=int(lengths.sum()),
-        pseudo_perplexity=Estimate(*map(math.exp, log_perplexity)),
+        pseudo_perplexity=Estimate(*map(perplexity, log_perplexity)),
         method=method,
         seed=seed,
     )

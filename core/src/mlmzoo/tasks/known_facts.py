@@ -16,6 +16,7 @@ from mlmzoo.contract.errors import (
     PresetFormatError,
 )
 from mlmzoo.contract.protocols import Files
+from mlmzoo.inference.scoring import perplexity
 from mlmzoo.presets.card_facts import CardFacts
 from mlmzoo.presets.json_files import read_json
 from mlmzoo.presets.layouts.keras_names import TASK_WEIGHTS, WEIGHTS
@@ -90,7 +91,7 @@ def facts_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: value for name, value in recipe["card"].items() if name in known},
         "data": data_of(record),
-        "metrics": {on: _metrics(held["loss"], held["accuracy"])},
+        **_metrics(on, held["loss"], held["accuracy"]),
         "evaluation": "\n\n".join(note for note in notes if note),
     }
 
@@ -107,7 +108,7 @@ def facts_of_adaptation(result: Adaptation, source: str) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": f"Adapted to {counted(result.training_texts, 'text')}. What it was trained on "
         "before that is not said here.",
-        "metrics": {on: _metrics(result.after.loss, result.after.accuracy)},
+        **_metrics(on, result.after.loss, result.after.accuracy),
         "evaluation": f"On {counted(result.masked_tokens, 'masked token')}. Before it was adapted, "
         f"the model had a loss of {before.loss:.3f} and an accuracy of {before.accuracy:.1%} on "
         "the same ones. "
@@ -122,8 +123,11 @@ def _held_out(texts: int) -> str:
     return f"{counted(texts, 'text')} held out at random"
 
 
-def _metrics(loss: float, accuracy: float) -> dict[str, float]:
-    return {"loss": loss, "perplexity": math.exp(loss), "accuracy": accuracy}
+def _metrics(on: str, loss: float, accuracy: float) -> dict[str, Any]:
+    """The entry of the metrics; an infinite perplexity, say, is no figure that a card can hold."""
+    figures = {"loss": loss, "perplexity": perplexity(loss), "accuracy": accuracy}
+    finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+    return {"metrics": {on: finite}} if finite else {}
 
 
 def _baseline(held: Mapping[str, Any]) -> str:

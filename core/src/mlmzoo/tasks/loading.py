@@ -334,7 +334,7 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
         preprocessor = _build_preprocessor(Preprocessor, opened, for_preprocessor)
     if preprocessor is not None:
         rows = {**opened.backbone, **for_backbone}.get("vocabulary_size", math.inf)
-        _refuse_too_few_rows(opened, preprocessor.tokenizer.vocabulary_size(), rows)
+        refuse_too_few_rows(opened, preprocessor.tokenizer.vocabulary_size(), rows)
     backbone = _build_backbone(backbone_class, opened, load_weights, for_backbone)
     for_task |= {"backbone": backbone, "preprocessor": preprocessor}
     if not load_weights:
@@ -351,7 +351,8 @@ def load_task(cls: Any, preset: Any, load_weights: bool = True, **kwargs: Any) -
     return task
 
 
-def _refuse_too_few_rows(opened: Opened, tokens: int, rows: float) -> None:
+def refuse_too_few_rows(opened: Opened, tokens: int, rows: float) -> None:
+    """Raise where a tokenizer gives ids that a model's embedding has no rows for."""
     if tokens > rows:
         raise PresetFormatError(
             f"The tokenizer for {opened.asked!r} ({opened.handle}) has {tokens} tokens, and the "

@@ -7,13 +7,13 @@ prose of its recipe has changed.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmzoo.inference.scoring import perplexity
 from mlmzoo.presets.atomic import replacing
 from mlmzoo.presets.layouts.markdown import table
 from mlmzoo.tasks.recipe import Recipe
@@ -101,7 +101,7 @@ def _results(record: Mapping[str, Any]) -> str:
         "|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {name} | {loss:.3f} | {math.exp(loss):.1f} | {accuracy:.1%} |"
+        f"| {name} | {loss:.3f} | {perplexity(loss):.1f} | {accuracy:.1%} |"
         for name, loss, accuracy in rows
     ]
     lines += [

@@ -1,24 +1,34 @@
 """`upload_preset`: a directory is seen to be a whole preset, and its files are sent to a hub.
 
-Nothing of it imports Keras. What is looked at is what a load would look at first: the configs, the
-names of the tensors, the files of the tokenizer. The source of the handle's scheme does the rest.
+What is looked at is what a load would look at first: the configs, the names of the tensors, and the
+tokenizer, which is made. The source of the handle's scheme does the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mlmzoo.contract.errors import HandleError, HubUnavailableError, PresetFormatError
+from mlmzoo.contract.errors import (
+    HandleError,
+    HubUnavailableError,
+    InputError,
+    PresetFormatError,
+    PresetMissingError,
+    WeightsError,
+)
 from mlmzoo.contract.protocols import Files, UploadSource
 from mlmzoo.contract.records import UploadRequest
 from mlmzoo.plugins import registry
 from mlmzoo.presets import layouts, weights
 from mlmzoo.presets.contents import Contents
-from mlmzoo.presets.layouts.place import MODEL, PREPROCESSOR, TOKENIZER, has_vocabulary
+from mlmzoo.presets.layouts import keras_names, transformers
+from mlmzoo.presets.layouts.place import MODEL, PREPROCESSOR, TOKENIZER
 from mlmzoo.presets.resolver import resolve
 from mlmzoo.presets.sources.download_settings import offline
 from mlmzoo.presets.sources.pinned import PinnedFiles
@@ -26,8 +36,21 @@ from mlmzoo.presets.staging import snapshot
 from mlmzoo.presets.vanishing import still_there
 
 PATTERNS = (*MODEL, *TOKENIZER, *PREPROCESSOR)
-BESIDE = ("README.md", "LICENSE*", "training.json")
+"""What an older preset's files are called, in both layouts."""
+
+BESIDE = ("README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "training.json")
 """What is sent with a preset, and stays there when another one takes its place."""
+
+EXPORT = "mlmzoo_export.json"
+"""Only an export has this file, and no preset. `mlmzoo.tasks.exporting`, which writes it, needs
+Keras."""
+
+NOT_READ = {keras_names.NAME: keras_names.METADATA, transformers.NAME: "added_tokens.json"}
+"""Layout -> what its own library reads of a preset, and a load here need not."""
+
+FEWEST = 0.5
+"""Least tokens for a row of the embedding. Rows without a token make its size a round number, or
+are kept for tokens to come; with so many of them, most of the vocabulary is missing."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class Upload:
         files: The preset.
         paths: Name in the preset of each file that is sent -> where it is.
         left_out: What else is in the directory; folders end with a slash.
+        license: The licence, by the name that the hub has for it, if one was given.
     """
 
     handle: str
@@ -47,8 +71,9 @@ class Upload:
     files: PinnedFiles
     paths: dict[str, Path]
     left_out: tuple[str, ...]
+    license: str | None
 
-    def send(self, *, public: bool, message: str | None, license: str | None) -> str:
+    def send(self, *, public: bool, message: str | None) -> str:
         """Send it; see `upload_preset`."""
         if forbidden := offline():
             raise HubUnavailableError(
@@ -65,7 +90,7 @@ class Upload:
                 names=tuple(self.paths),
                 replaced=PATTERNS,
                 message=message or "Upload a preset with mlmzoo",
-                license=license,
+                license=self.license,
                 public=public,
             )
             return self.source.upload(self.handle, request)
@@ -90,8 +115,9 @@ def upload_preset(
         public: Whether a repository that is made for it is public. One that is there stays as
             it is.
         message: What the history there is to say.
-        license: The licence, by the name that the hub has for it. Hugging Face keeps it in the
-            metadata of `README.md`, Kaggle takes it for a new variation. Left out where ``None``.
+        license: The licence, by the name that the hub has for it; on Hugging Face also SPDX's. It
+            goes into the metadata of `README.md` there, and into the text of a card that was
+            written here. Kaggle takes it for a new variation. Left out where ``None``.
 
     Returns:
         The handle to load it from: on Hugging Face of the very commit, on Kaggle of the variation.
@@ -104,34 +130,39 @@ def upload_preset(
         HubAccessError: There are no credentials, or the hub refused.
         HubUnavailableError: The hub could not be reached, failed or stalled; or requests are
             forbidden.
-        InputError: The licence contradicts the preset's card or what is there.
+        InputError: The licence is empty, or contradicts the preset's card or what is there.
     """
-    return plan(directory, handle).send(public=public, message=message, license=license)
+    return plan(directory, handle, license).send(public=public, message=message)
 
 
-def plan(directory: str | os.PathLike[str], handle: str) -> Upload:
+def plan(directory: str | os.PathLike[str], handle: str, license: str | None = None) -> Upload:
     """See that a preset is whole and can go to a handle, without any request."""
     if "://" in str(directory):
         raise HandleError(
             f"A preset was to be uploaded from {os.fspath(directory)!r}, which is no directory. "
             "The directory comes first, then the handle."
         )
+    if license is not None and not license.strip():
+        raise InputError(
+            f"The licence was given as {license!r}, which names none. Give the hub's name of it, "
+            "such as mit, or leave it out."
+        )
     source = _source(handle)
     source.check_upload(handle)
-    # As a path: never a built-in preset of that name.
-    (found,) = resolve(Path(directory), registry()).files
+    try:
+        # As a path: never a built-in preset of that name.
+        (found,) = resolve(Path(directory), registry()).files
+    except PresetMissingError:
+        _refuse_export(Path(directory))
+        raise
     files = _Noted(found)
     contents = layouts.read(files, registry())
     _require_weights(contents)
-    names = sorted({*files.names, *_matching(files.directory, (*PATTERNS, *BESIDE))})
-    if not has_vocabulary(names, contents.layout) or contents.tokenizer is None:
-        raise PresetFormatError(
-            f"{files.handle} was to be uploaded, and holds no tokenizer, or half of one, so nobody "
-            "could give it a text. Save the tokenizer there, too, with save_to_preset."
-        )
-    paths = {name: path for name in names if (path := files.path(name))}
+    tokenizer = _require_tokenizer(contents)
+    names = {*files.names, *_written(tokenizer, contents.layout), NOT_READ[contents.layout]}
+    paths = {name: path for name in sorted({*names, *BESIDE}) if (path := files.path(name))}
     left_out = tuple(_others(files.directory, "", frozenset(paths)))
-    return Upload(handle, source, files, paths, left_out)
+    return Upload(handle, source, files, paths, left_out, license)
 
 
 class _Noted(PinnedFiles):
@@ -163,11 +194,20 @@ def _source(handle: str) -> UploadSource:
     )
 
 
+def _refuse_export(directory: Path) -> None:
+    if (directory / EXPORT).is_file():
+        raise PresetMissingError(
+            f"{directory} was to be uploaded, and is an export ({EXPORT} says so), from which "
+            "no model can be loaded. Upload the preset that was exported; for the export itself "
+            "use the hub's own client."
+        )
+
+
 def _require_weights(contents: Contents) -> None:
     """See that all weights are there by name, as a load would do first.
 
     Raises:
-        WeightsError: One is missing.
+        WeightsError: One is missing, or all of a head that the preset says it has.
         PresetMissingError: There are none of the backbone.
         PresetFormatError: A file of weights is damaged.
     """
@@ -175,14 +215,53 @@ def _require_weights(contents: Contents) -> None:
         rows = weights.expand(contents.checkpoint, contents.backbone, part)
         with contents.open_weights(part) as tensors:
             weights.require_names(rows, tensors, contents.layout)
+    if contents.saved_head_state in ("trained", "unknown") and not contents.has_head:
+        raise WeightsError(
+            f"{contents.files.handle} was to be uploaded, and says that it has a masked-LM head "
+            f"({contents.saved_head_state}), of which it holds no weights. Save the model again; "
+            "for the encoder alone, save its backbone."
+        )
 
 
-def _matching(directory: Path, patterns: tuple[str, ...]) -> Iterator[str]:
-    """Files whose names are of these forms, and not hidden."""
-    for pattern in patterns:
-        for path in directory.glob(pattern):
-            if not path.is_dir() and not path.name.startswith("."):
-                yield path.relative_to(directory).as_posix()
+def _require_tokenizer(contents: Contents) -> Any:
+    """The tokenizer, made as a load makes it, and the preprocessor with it.
+
+    Raises:
+        PresetMissingError: There is no vocabulary.
+        PresetFormatError: There is no tokenizer, a file of it is damaged, or it is not the model's.
+    """
+    from mlmzoo import Preprocessor  # first: says in words what a missing backend is
+    from mlmzoo.tasks import loading
+
+    handle = contents.files.handle
+    if contents.tokenizer is None:
+        raise PresetFormatError(
+            f"{handle} was to be uploaded, and holds no tokenizer, so nobody could give it a text. "
+            "Save the tokenizer there, too, with save_to_preset."
+        )
+    opened = loading.Opened(
+        handle, contents.family, contents.backbone, contents.head, None, contents, []
+    )
+    tokenizer = loading.load_preprocessor(Preprocessor, opened).tokenizer
+    tokens, rows = tokenizer.vocabulary_size(), contents.backbone.get("vocabulary_size")
+    if rows is not None:
+        loading.refuse_too_few_rows(opened, tokens, rows)
+        if tokens < FEWEST * rows:
+            raise PresetFormatError(
+                f"{handle} was to be uploaded, and its tokenizer has {tokens} tokens, where the "
+                f"model's embedding has {rows} rows: most of the vocabulary is missing. Save the "
+                "tokenizer there again."
+            )
+    return tokenizer
+
+
+def _written(tokenizer: Any, layout: str) -> list[str]:
+    """Names of the files that a tokenizer is saved in; other libraries read all of them."""
+    with tempfile.TemporaryDirectory(prefix="mlmzoo-") as made:
+        place = Path(made)
+        with contextlib.suppress(InputError):  # it came from a file that holds more than these can
+            tokenizer.write_files(place, layout)
+        return [path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()]
 
 
 def _others(directory: Path, inside: str, sent: frozenset[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from mlmzoo.contract.errors import MissingPackageError, SavingError
 from mlmzoo.presets import layouts
 from mlmzoo.presets.card_facts import CardFacts
 from mlmzoo.presets.layouts.card_file import is_ours
+from mlmzoo.presets.layouts.markdown import in_line
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlmzoo.contract.errors.PresetWarning")
 
@@ -50,6 +51,7 @@ def rendered(text):
         headings=inside(("heading_open", 0)),
         items=items,
         cells=inside(("td_open", 3)),
+        paragraphs=inside(("paragraph_open", 0)),
         html=[token.content for token in tokens if token.type == "html_block"],
         inline={
             each.type.removesuffix("_open")
@@ -166,6 +168,33 @@ def test_hostile_lines_stay_in_their_fields(toy, save):
     shown = rendered(text)
     assert {"link", "em", "strong", "html_inline"}.isdisjoint(shown.inline)
     assert shown.headings[0] == shown.items[0] == shown.cells[-3] == shown.cells[-2] == HOSTILE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- x",
+        "+ x",
+        "* x",
+        "1. y",
+        "12) y",
+        "-",
+        "1.",
+        "---",
+        "- - -",
+        "- 1. z",
+        "-1 is kept",
+        "1.5",
+    ],
+)
+def test_no_line_begins_a_list_of_its_own(save, line):
+    shown = rendered(save({"good_for": [line, "after"], "license_name": line}))
+    assert shown.items == [line, "after"]
+    assert shown.headings[-1] == "Licence" and shown.paragraphs[-1] == line
+
+
+def test_numbers_in_tables_are_left_alone():
+    assert [in_line(text) for text in ("-1e-05", "1.5", "0.1")] == ["-1e-05", "1.5", "0.1"]
 
 
 def test_hostile_prose_stays_a_quotation(toy, save):

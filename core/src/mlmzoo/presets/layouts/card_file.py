@@ -24,16 +24,23 @@ def signed(text: str) -> bytes:
     return body + _MARK.format(digest=hashlib.sha256(body).hexdigest()).encode()
 
 
+def unsigned(card: bytes) -> str | None:
+    """The text of a card that was written here and not changed since; ``None`` of any other."""
+    lines = card.splitlines(keepends=True)
+    body = b"".join(lines[:-1])
+    if b"".join(lines[-1:]) != _MARK.format(digest=hashlib.sha256(body).hexdigest()).encode():
+        return None
+    return body.decode("utf-8").removesuffix("\n")
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file is a card that was written here and not changed since."""
     if path.is_symlink() or not path.is_file():
         return False
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError:
+        return unsigned(path.read_bytes()) is not None
+    except (OSError, UnicodeDecodeError):
         return False
-    body = b"".join(lines[:-1])
-    return b"".join(lines[-1:]) == _MARK.format(digest=hashlib.sha256(body).hexdigest()).encode()
 
 
 def is_kept(directory: Path) -> bool:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>&|~#$])")
+_MARKER = re.compile(r"^([0-9]{0,9})([-+.)])(?![\w.])")
+"""What would begin a list, or be a rule, where it begins a line: ``- a``, ``1. a``, ``---``."""
 
 
 def in_line(text: str) -> str:
     """A line as it stands, nothing in it being markup; also in a heading or a cell of a table."""
-    return _MARKUP.sub(r"\\\1", text.strip())
+    return _MARKER.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text.strip()))
 
 
 def quoted(text: str) -> str:

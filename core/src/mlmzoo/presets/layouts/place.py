@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from mlmzoo.contract.errors import SavingError
@@ -127,23 +127,6 @@ def _in_the_way(
 def holds_preset(directory: Path) -> bool:
     """Whether a directory holds a preset or a part of one, of either layout."""
     return bool(_parts_in(directory))
-
-
-def has_vocabulary(names: Collection[str], layout: str) -> bool:
-    """Whether a tokenizer's whole vocabulary is among the files of a preset.
-
-    Args:
-        names: Paths of its files, with forward slashes.
-        layout: ``"keras"`` or ``"transformers"``.
-    """
-    folder = "assets/tokenizer/" if layout == "keras" else ""
-    found = {name.removeprefix(folder) for name in names if name.startswith(folder)}
-    if not folder:
-        if "tokenizer.json" in found:  # holds it itself
-            return True
-        found &= {*_VOCABULARIES}
-    halves = {"vocab.json", "vocabulary.json"} & found, {"merges.txt"} & found
-    return bool(found) and bool(halves[0]) == bool(halves[1])
 
 
 def stale(target: Path, request: WriteRequest) -> Callable[[str], bool]:

@@ -10,12 +10,13 @@ import math
 from typing import Any
 
 from mlmzoo.contract.errors import MissingPackageError
-from mlmzoo.presets.card_facts import CardFacts, Names
+from mlmzoo.presets.card_facts import CardFacts, Names, hub_licence
 from mlmzoo.presets.contents import WriteRequest
 from mlmzoo.presets.layouts.markdown import bullets, in_line, quoted, table
 from mlmzoo.presets.layouts.transformers import NAME, differences
 
 NOT_STATED = "Not stated."
+LICENCE = "## Licence"
 
 WARNINGS = {
     None: "This is an encoder without a masked-LM head. A library that adds one starts it from "
@@ -99,10 +100,26 @@ def model_card(request: WriteRequest) -> str:
         *_data(facts),
         "## Metrics",
         *_metrics(facts),
-        "## Licence",
+        LICENCE,
         _licence(facts),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def with_licence(text: str, license: str) -> str:
+    """A card of `model_card` that states none, with a licence.
+
+    Args:
+        text: The card.
+        license: The licence, by the Hub's or SPDX' name of it.
+    """
+    from huggingface_hub import RepoCard
+
+    card = RepoCard(text)
+    card.data.license = hub_licence(license)
+    before, heading, stated = str(card).rpartition(f"\n{LICENCE}\n\n")  # the last section
+    further = "" if stated.strip() == NOT_STATED else f", {stated.strip()}"
+    return f"{before}{heading}{in_line(license)}{further}\n"
 
 
 def _head(request: WriteRequest) -> str | None:
@@ -133,8 +150,7 @@ def _front_matter(request: WriteRequest, facts: CardFacts) -> str:
     ]
     data = ModelCardData(
         language=_plain(facts.language),
-        # The Hub's names of licences are in lower case, those of SPDX are not.
-        license=facts.license and facts.license.lower(),
+        license=facts.license and hub_licence(facts.license),
         license_name=facts.license_name,
         license_link=facts.license_link,
         library_name=NAME,

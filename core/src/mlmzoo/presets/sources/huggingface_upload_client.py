@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import disable_progress_bars
 
+from mlmzoo.presets.card_facts import hub_licence
 from mlmzoo.presets.sources.hub_faults import local, reason, status_of, without_credentials
 
 _CARD, _IGNORE = "README.md", ".gitignore"
@@ -138,25 +139,30 @@ def _there(api: HfApi, repository: str, revision: str, public: bool) -> Any:
 
 
 def _licensed(card: io.BufferedReader | None, license: str) -> bytes:
-    """The card with a licence in its metadata."""
+    """The card with a licence: in its metadata, and in one of ours where it says it, too."""
+    from mlmzoo.presets.layouts.card_file import signed, unsigned
+    from mlmzoo.presets.layouts.transformers_card import with_licence
+
+    content = card.read() if card else b""
     try:
-        text = card.read().decode("utf-8") if card else ""
-        made = RepoCard(text, ignore_metadata_errors=False)
+        made = RepoCard(content.decode("utf-8"), ignore_metadata_errors=False)
     except Exception as error:  # whatever a reader of YAML raises
         raise _Contradiction(
             f"the metadata of its {_CARD} cannot be read, so no licence can be put there "
             f"({reason(error)}). Mend them"
         ) from None
     stated = made.data.to_dict().get("license")
-    if stated is not None and stated != license:
+    if stated is None:
+        if ours := unsigned(content):
+            return signed(with_licence(ours, license))
+        made.data.license = hub_licence(license)
+        return str(made).encode("utf-8")
+    if hub_licence(str(stated)) != hub_licence(license):
         raise _Contradiction(
             f"the licence was given as {license!r}, where its {_CARD} says {stated!r}. Leave one "
             "of the two out"
         )
-    if stated is None:
-        made.data.license = license
-        text = str(made)
-    return text.encode("utf-8")
+    return content
 
 
 def _refuse_ignored(additions: Sequence[CommitOperationAdd]) -> None:
