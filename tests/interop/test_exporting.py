@@ -117,6 +117,18 @@ def test_a_saved_model_answers_the_same_and_takes_the_place_of_the_other(ours, t
     np.testing.assert_allclose(found.numpy()[0], ours.predict(TEXTS[:1])[0], atol=1e-4)
 
 
+@on_tensorflow
+def test_a_preset_and_an_export_are_never_in_one_place(ours, exported, tmp_path):
+    ours.save_to_preset(tmp_path / "preset", layout="transformers")
+    with pytest.raises(SavingError, match="never takes the place of a preset"):
+        ours.export(tmp_path / "preset", overwrite=True)
+    assert not (tmp_path / "preset" / "mlmzoo_export.json").exists()
+    before = sorted(exported.rglob("*"))
+    with pytest.raises(SavingError, match="never takes the place of an export"):
+        ours.save_to_preset(exported, layout="transformers", overwrite=True)
+    assert sorted(exported.rglob("*")) == before
+
+
 def test_other_backends_say_where_to_export(ours, tmp_path):
     with pytest.raises(InputError, match="format='tflite' was asked for"):
         ours.export(tmp_path / "out", format="tflite")

@@ -9,7 +9,7 @@ from mlmzoo.cli import options
 
 @click.command("export")
 @click.argument("preset")
-@click.argument("directory", metavar="DIR", callback=options.new_directory)
+@click.argument("directory", metavar="DIR", callback=options.new_export)
 @click.option(
     "--format",
     "format_",
@@ -26,6 +26,5 @@ def command(preset: str, directory: str, format_: str, overwrite: bool) -> None:
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console
 
-    # The place was checked: without --overwrite it is a new one.
-    MaskedLM.from_preset(preset).export(directory, format_, overwrite=True)
+    MaskedLM.from_preset(preset).export(directory, format_, overwrite=overwrite)
     console().print(f"{preset} is now in {directory} ({format_}).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 from mlmzoo.presets.layouts import transformers
-from mlmzoo.presets.layouts.place import check_place
+from mlmzoo.presets.layouts.place import EXPORT, TOKENIZER, check_export_place, is_export
 from mlmzoo.presets.staging import staged
 from mlmzoo.presets.writer import write_json
 
 FORMATS = {"onnx": "model.onnx", "tf_saved_model": "saved_model"}
 """Format -> what the model is called in the directory."""
-DESCRIPTION = "mlmzoo_export.json"
 
 
 def export_task(task: Any, path: str | os.PathLike[str], format: str, overwrite: bool) -> None:
@@ -42,17 +42,19 @@ def export_task(task: Any, path: str | os.PathLike[str], format: str, overwrite:
         )
     if format == "onnx":
         _require_converter()
-    target = check_place(path, overwrite)
-    with staged(target, _is_model) as staging:
+    target = check_export_place(path, overwrite)
+    with staged(target, _stale(target)) as staging:
         _write_model(task, staging / FORMATS[format], format)
         if task.preprocessor is not None:
             task.preprocessor.tokenizer.write_files(staging, transformers.NAME)
-        write_json(staging / DESCRIPTION, _description(task, format))
+        write_json(staging / EXPORT, _description(task, format))
 
 
-def _is_model(name: str) -> bool:
-    """Whether a file is of a model exported earlier, perhaps in the other format."""
-    return name.split("/")[0] in FORMATS.values()
+def _stale(target: Path) -> Callable[[str], bool]:
+    """Which files are of a model exported earlier, perhaps in the other format, and go with it."""
+    models = FORMATS.values()
+    tokenizers = TOKENIZER if is_export(target) else ()
+    return lambda name: name.split("/")[0] in models or name in tokenizers
 
 
 def _require_converter() -> None:

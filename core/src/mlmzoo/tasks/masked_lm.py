@@ -219,13 +219,14 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         Args:
             filepath: A directory; made if it is not there.
             format: ``"onnx"``, ``model.onnx``, or ``"tf_saved_model"``, the folder ``saved_model``.
-            overwrite: Whether the directory may hold other things, which stay.
+            overwrite: Whether the directory may hold other things than an earlier export, which
+                stay, or be a file, which is replaced. Never a preset.
 
         Raises:
             InputError: The backend is not TensorFlow, the model computes in another type than
                 float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``); or
                 ONNX has no operation for a part of the model.
-            SavingError: The directory holds something else, or could not be written.
+            SavingError: The directory holds something else, or a preset, or could not be written.
         """
         export_task(self, filepath, format, overwrite)
 
