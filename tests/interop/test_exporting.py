@@ -1,14 +1,16 @@
 """An exported model answers in ONNX Runtime, from raw text, as it does here."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from mlmzoo import MaskedLM
-from mlmzoo.errors import InputError, SavingError
+from mlmzoo.errors import InputError, SavingError, WeightsError
 from mlmzoo.plugins import registry
+from mlmzoo.tasks import exporting
 from mlmzoo.testing import tiny_task
 
 pytestmark = [
@@ -23,6 +25,7 @@ on_tensorflow = pytest.mark.skipif(
 )
 PRESET = "bert_tiny_en_uncased_kjv"
 TEXTS = ["And [MASK] said.", "In the beginning [MASK] created the heaven and the [MASK]."]
+LONG = "And [MASK] said unto Moses, " + "Speak unto the children of Israel, saying, " * 40
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def ours():
 
 @pytest.fixture(scope="module")
 def exported(ours, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("exported") / "bert"
+    directory = tmp_path_factory.mktemp("place") / "exported"
     ours.export(directory)
     return directory
 
@@ -43,7 +46,6 @@ def raw_text_to_inputs(directory, texts):
 
     about = json.loads((directory / "mlmzoo_export.json").read_text())
     tokenizer = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
-    tokenizer.enable_padding(pad_id=about["ids"]["pad"])
     encoded = tokenizer.encode_batch(texts)
     ids = np.array([one.ids for one in encoded], np.int32)
     masks = [np.flatnonzero(row == about["ids"]["mask"]) for row in ids]
@@ -60,7 +62,31 @@ def raw_text_to_inputs(directory, texts):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("texts", [TEXTS[:1], TEXTS, TEXTS[::-1] * 3])
+def test_the_example_of_the_page_runs_as_it_stands(ours, exported, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    page = Path(__file__).parents[2] / "docs" / "concepts" / "exporting.md"
+    example = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(exported.parent)
+    found = {}
+    exec(example, found)
+    best = [filled.masks[0].candidates[0].token for filled in ours.fill_mask(found["texts"])]
+    assert capsys.readouterr().out.split() == best
+
+
+def same_rows_from_raw_text(task, directory):
+    """The exported tokenizer makes the preprocessor's rows, cut and padded; a text it knows."""
+    words = [w for w in task.preprocessor.tokenizer.get_vocabulary() if w[1:].isalpha()]
+    plain = " ".join(word.lstrip("▁Ġ") for word in words[:4])
+    for texts in ([plain], [plain, plain * 2], [plain * 40, plain]):
+        found, _ = raw_text_to_inputs(directory, texts)
+        wanted = task.preprocessor.inputs(texts)
+        for name in task.backbone.input:
+            np.testing.assert_array_equal(found[name], wanted[name])
+    return plain
+
+
+@on_tensorflow
+@pytest.mark.parametrize("texts", [TEXTS[:1], TEXTS, [LONG, *TEXTS]])
 def test_onnx_runtime_gives_equal_logits_from_raw_text(ours, exported, texts):
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(str(exported / "model.onnx"))
@@ -81,6 +107,8 @@ def test_every_family_is_exported_with_open_shapes(family, tmp_path):
         assert not (tmp_path / "out").exists()
         return
     task.export(tmp_path / "out")
+    if family != "toy":  # whose tokenizer is of no library
+        same_rows_from_raw_text(task, tmp_path / "out")
     session = runtime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
     names = [*task.backbone.input, "mask_positions"]
     assert sorted(one.name for one in session.get_inputs()) == sorted(names)
@@ -115,6 +143,57 @@ def test_a_saved_model_answers_the_same_and_takes_the_place_of_the_other(ours, t
     inputs, _ = raw_text_to_inputs(directory, TEXTS[:1])
     found = served.serve({name: tf.constant(value) for name, value in inputs.items()})
     np.testing.assert_allclose(found.numpy()[0], ours.predict(TEXTS[:1])[0], atol=1e-4)
+
+
+@on_tensorflow
+def test_a_family_that_needs_whole_rows_answers_the_same_from_raw_text(tmp_path):
+    import tensorflow as tf
+
+    task = tiny_task(registry().family("f_net"), head_state="trained")
+    task.export(tmp_path / "out", format="tf_saved_model")
+    plain = same_rows_from_raw_text(task, tmp_path / "out")
+    texts = [f"{plain} [MASK]", f"{plain} [MASK] {plain} [MASK]"]
+    inputs, counts = raw_text_to_inputs(tmp_path / "out", texts)
+    about = json.loads((tmp_path / "out" / "mlmzoo_export.json").read_text())
+    assert inputs["token_ids"].shape[1] == about["padded_to"] == task.preprocessor.sequence_length
+    served = tf.saved_model.load(str(tmp_path / "out" / "saved_model"))
+    found = served.serve({name: tf.constant(value) for name, value in inputs.items()}).numpy()
+    for row, count, wanted in zip(found, counts, task.predict(texts), strict=True):
+        np.testing.assert_allclose(row[:count], wanted, atol=1e-4)
+
+
+@on_tensorflow
+def test_an_export_says_what_its_head_is_and_refuses_weights_that_are_no_numbers(
+    exported, tmp_path, monkeypatch
+):
+    about = json.loads((exported / "mlmzoo_export.json").read_text())
+    assert about["head_state"] == "trained" and about["padded_to"] is None
+    task = tiny_task(registry().family("bert"), head_state="trained")
+    weight = task.mlm_head.weights[0]
+    weight.assign(np.full(weight.shape, np.nan))
+    with pytest.raises(WeightsError, match=f"values in .*{weight.path}.*allow_non_finite=True"):
+        task.export(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(exporting, "_write_model", lambda task, path, format: path.touch())
+    task.export(tmp_path / "out", allow_non_finite=True)
+
+
+def test_the_tokenizer_of_a_preset_neither_cuts_nor_pads(ours, tmp_path):
+    ours.preprocessor.save_to_preset(tmp_path / "preset", layout="transformers")
+    saved = json.loads((tmp_path / "preset" / "tokenizer.json").read_text())
+    assert saved["truncation"] is None and saved["padding"] is None
+
+
+@on_tensorflow
+def test_a_preset_and_an_export_are_never_in_one_place(ours, exported, tmp_path):
+    ours.save_to_preset(tmp_path / "preset", layout="transformers")
+    with pytest.raises(SavingError, match="never takes the place of a preset"):
+        ours.export(tmp_path / "preset", overwrite=True)
+    assert not (tmp_path / "preset" / "mlmzoo_export.json").exists()
+    before = sorted(exported.rglob("*"))
+    with pytest.raises(SavingError, match="never takes the place of an export"):
+        ours.save_to_preset(exported, layout="transformers", overwrite=True)
+    assert sorted(exported.rglob("*")) == before
 
 
 def test_other_backends_say_where_to_export(ours, tmp_path):

@@ -263,3 +263,10 @@ def test_a_directory_that_a_killed_process_was_replacing_is_found(here, asked):
     Path(asked).rename(killed / "old")
     (files,) = resolve(asked, Registry()).files
     assert files.path("config.json") and not killed.exists()
+
+
+def test_an_export_is_called_one_and_no_preset(here):
+    (here / "exported").mkdir()
+    (here / "exported" / "mlmzoo_export.json").write_text("{}")
+    with pytest.raises(PresetMissingError, match=r"holds an export .* Name the preset"):
+        resolve("./exported", Registry())

@@ -106,6 +106,15 @@ def test_a_directory_keeps_its_owner_and_attributes_and_has_changed(target):
     assert target.stat().st_mtime > 1
 
 
+def test_an_empty_folder_that_is_stale_goes_and_others_stay(target):
+    (target / "model" / "assets").mkdir(parents=True)
+    (target / "model" / "weights").write_text("old")
+    with staged(target, lambda name: name.startswith("model")):
+        pass
+    found = contents(target)
+    assert "empty" in found and "assets" in found and "model" not in found
+
+
 @pytest.mark.usefixtures("way")
 def test_what_others_make_there_while_it_is_replaced_stays(tmp_path, target, monkeypatch):
     put = staging.put_in_place

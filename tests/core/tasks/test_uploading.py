@@ -318,7 +318,7 @@ def exported(preset):
 
 BROKEN = {
     "no config": (remove("config.json"), errors.PresetMissingError, "holds no config.json"),
-    "an export": (exported, errors.PresetMissingError, "is an export.*Upload the preset"),
+    "an export": (exported, errors.PresetMissingError, "holds an export.*Name the preset"),
     "no weights": (remove("model.weights.h5"), errors.PresetMissingError, "no weights of the back"),
     "cut weights": (damage("model.weights.h5"), errors.PresetFormatError, "model.weights.h5"),
     "cut head": (damage("task.weights.h5"), errors.PresetFormatError, "task.weights.h5"),

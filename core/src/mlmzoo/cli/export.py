@@ -9,7 +9,7 @@ from mlmzoo.cli import options
 
 @click.command("export")
 @click.argument("preset")
-@click.argument("directory", metavar="DIR", callback=options.new_directory)
+@click.argument("directory", metavar="DIR", callback=options.new_export)
 @click.option(
     "--format",
     "format_",
@@ -19,13 +19,16 @@ from mlmzoo.cli import options
     help="What to write.",
 )
 @options.overwrite
+@click.option("--allow-non-finite", is_flag=True, help="Also where weights are NaN or infinite.")
 @options.backend
 @options.debug
-def command(preset: str, directory: str, format_: str, overwrite: bool) -> None:
+def command(
+    preset: str, directory: str, format_: str, overwrite: bool, allow_non_finite: bool
+) -> None:
     """Write PRESET to DIR so that it runs without Keras, its tokenizer beside it."""
     from mlmzoo import MaskedLM
     from mlmzoo.cli.output import console
 
-    # The place was checked: without --overwrite it is a new one.
-    MaskedLM.from_preset(preset).export(directory, format_, overwrite=True)
+    how = {"overwrite": overwrite, "allow_non_finite": allow_non_finite}
+    MaskedLM.from_preset(preset).export(directory, format_, **how)
     console().print(f"{preset} is now in {directory} ({format_}).")

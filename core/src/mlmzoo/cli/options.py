@@ -116,21 +116,33 @@ def new_directory(ctx: click.Context, parameter: click.Parameter, value: str) ->
 
     Said now, and not after an hour of training.
     """
-    if not ctx.params.get("overwrite", False):
-        _refuse_taken(os.path.expanduser(value), value, ", or pass --overwrite")
     refuse_unwritable(value)
-    return value
+    return _free(ctx, value)
 
 
-def refuse_unwritable(value: str) -> None:
-    """Refuse a place where no preset can be saved, whatever is there."""
+def new_export(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Callback of an option that names where to export to."""
+    from mlmzoo.presets.layouts.place import check_export_place
+
+    refuse_unwritable(value, check_export_place)
+    return _free(ctx, value)
+
+
+def refuse_unwritable(value: str, check: Callable[..., Any] | None = None) -> None:
+    """Refuse a place where no preset can be saved, or nothing that `check` is of."""
     from mlmzoo.contract.errors import SavingError
     from mlmzoo.presets.layouts.place import check_place
 
     try:
-        check_place(value, overwrite=True)
+        (check or check_place)(value, overwrite=True)
     except SavingError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def _free(ctx: click.Context, value: str) -> str:
+    if not ctx.params.get("overwrite", False):
+        _refuse_taken(os.path.expanduser(value), value, ", or pass --overwrite")
+    return value
 
 
 def _refuse_taken(path: str, value: str, otherwise: str = "") -> None:

@@ -81,7 +81,7 @@ class FamilyMismatchError(MlmzooError, ValueError):
 
 
 class SavingError(MlmzooError, OSError):
-    """A preset could not be saved, or not in that place; what was there is untouched."""
+    """A preset or an export could not be written, or not there; what was there is untouched."""
 
 
 class PresetWarning(UserWarning):

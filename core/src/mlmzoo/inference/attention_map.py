@@ -10,6 +10,12 @@ import numpy as np
 
 from mlmzoo.contract.errors import InputError
 
+INCHES_A_TOKEN = 0.3
+WIDELY_LABELLED = 53
+"""Most tokens that have that room in a picture: it is up to 16 inches wide."""
+LABELLED, SMALL = 128, 5.5
+"""Most tokens that are labelled, and the size in points of their labels, which find room there."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class AttentionMap:
@@ -34,10 +40,12 @@ class AttentionMap:
         Args:
             layer: Which layer; negative ones count from the last.
             head: Which head; the mean of all of them by default.
-            axes: Matplotlib axes to draw on; new ones by default.
+            axes: Matplotlib axes to draw on; by default those of a new figure that pyplot does not
+                know, so that it goes when nobody holds it.
 
         Returns:
-            The axes; ``axes.figure.savefig("attention.png")`` writes a file.
+            The axes; ``axes.figure.savefig("attention.png")`` writes a file. Of more than 128
+            tokens, not all are labelled.
 
         Raises:
             InputError: There is no such layer or head, or matplotlib is not installed.
@@ -46,13 +54,14 @@ class AttentionMap:
         for what, number, count in (("layer", layer, layers), ("head", head, heads)):
             if number is None and what == "head":
                 continue
-            if not isinstance(number, Integral) or not -count <= number < count:
+            index = isinstance(number, Integral) and not isinstance(number, bool)
+            if not index or not -count <= number < count:
                 raise InputError(
                     f"A picture of {what} {number!r} was asked for. There are {layers} layers and "
                     f"{heads} heads, counted from 0."
                 )
         try:
-            import matplotlib.pyplot as plt
+            from matplotlib.figure import Figure
         except ImportError as error:
             raise InputError(
                 "A picture was asked for, and matplotlib is not installed. "
@@ -60,13 +69,19 @@ class AttentionMap:
             ) from error
         weights = self.weights[layer]
         shown = weights.mean(axis=0) if head is None else weights[head]
+        length = len(self.tokens)
         if axes is None:
-            side = max(3.0, 0.3 * len(self.tokens))
-            axes = plt.subplots(figsize=(side, side), layout="constrained")[1]
+            side = INCHES_A_TOKEN * min(max(length, 10), WIDELY_LABELLED)
+            axes = Figure(figsize=(side, side), layout="constrained").subplots()
         axes.imshow(shown, cmap="Blues", vmin=0)
-        places = range(len(self.tokens))
-        axes.set_xticks(places, self.tokens, rotation=90)
-        axes.set_yticks(places, self.tokens)
+        places = range(0, length, -(-length // LABELLED))
+        labels = [self.tokens[place] for place in places]
+        # A token may hold what would be a formula: two dollar signs.
+        plain: dict[str, Any] = {"parse_math": False, "usetex": False}
+        if length > WIDELY_LABELLED:
+            plain["fontsize"] = SMALL
+        axes.set_xticks(places, labels, rotation=90, **plain)
+        axes.set_yticks(places, labels, **plain)
         axes.set_xlabel("attended to")
         axes.set_ylabel("token")
         number = layer % layers

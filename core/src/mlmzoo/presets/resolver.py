@@ -257,7 +257,14 @@ def _directory(asked: str, registry: Names) -> Location:
 
 
 def _no_preset_in(asked: str, path: Path) -> NoReturn:
+    from mlmzoo.presets.layouts.place import EXPORT  # imports what reads weights
+
     names = sorted(os.listdir(path))
+    if EXPORT in names:
+        raise PresetMissingError(
+            f"The directory {asked!r} ({path.absolute()}) holds an export ({EXPORT}), which is "
+            "for other runtimes, and no preset. Name the preset that it was made from."
+        )
     inside = [name for name in names if _holds_preset(path / name)]
     if inside:
         hint = f"These directories in it do: {', '.join(inside[:5])}."

@@ -45,8 +45,8 @@ def staged(target: Path, stale: Callable[[str], bool] = lambda name: False) -> I
     Args:
         target: The directory to write; made, with its parents, if it is not there. A file in its
             place is replaced.
-        stale: Whether a file of the old directory, by its path inside it with forward slashes, is
-            to go if it was not written anew.
+        stale: Whether a file or an empty folder of the old directory, by its path inside it with
+            forward slashes, is to go if it was not written anew.
 
     Raises:
         SavingError: Files could not be written or moved. `target` is what it was then, and what
@@ -216,7 +216,7 @@ def _keep(old: Path, new: Path, stale: Callable[[str], bool]) -> None:
             relative = inside / name
             if not name.startswith(STAGING_PREFIX) and not stale(relative.as_posix()):
                 _link(old / relative, new / relative)
-        if not directories and not files:
+        if not directories and not files and not stale(inside.as_posix()):
             (new / inside).mkdir(parents=True, exist_ok=True)
     for place, _, _ in os.walk(old, topdown=False):
         kept = new / Path(place).relative_to(old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,8 +71,13 @@ class Evaluation:
         return self.method == "one_pass"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields and the approximation's label, for JSON."""
-        return {**asdict(self), "approximate": self.approximate}
+        """The fields and the approximation's label, for JSON; ``None`` for what is infinite."""
+        perplexity = {
+            name: value if math.isfinite(value) else None
+            for name, value in asdict(self.pseudo_perplexity).items()
+        }
+        figures = {**asdict(self), "pseudo_perplexity": perplexity}
+        return {**figures, "approximate": self.approximate}
 
 
 def evaluate_texts(

@@ -149,7 +149,8 @@ class LookingInside(Answering):
                 f"Layer {layer} was asked of {type(self.backbone).__name__}, which tells its last "
                 "one only: its class hands no `hidden_states` to `Backbone`."
             )
-        if not isinstance(layer, Integral) or not -len(states) <= layer < len(states):
+        index = isinstance(layer, Integral) and not isinstance(layer, bool)
+        if not index or not -len(states) <= layer < len(states):
             raise InputError(
                 f"layer={layer!r} was asked for. The backbone has layers 0 to {len(states) - 1}, "
                 "0 being what goes into the first block."

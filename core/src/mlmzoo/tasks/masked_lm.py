@@ -209,25 +209,31 @@ class MaskedLM(TextTraining, MaskFilling, TextScoring, LookingInside, Task):
         format: str = "onnx",
         *,
         overwrite: bool = False,
+        allow_non_finite: bool = False,
     ) -> None:
         """Write a model that runs without Keras and mlmzoo, and its tokenizer beside it.
 
         Batch, length and number of masks stay open. Inputs and output are those of the model;
-        ``mlmzoo_export.json`` names them, and the ids of the special tokens. The tokenizer's files
-        are those of the transformers layout, with a ``tokenizer.json`` for the tokenizers library.
+        ``mlmzoo_export.json`` names them, the ids of the special tokens, and the length that rows
+        have to be padded to where the family needs one. The tokenizer's files are those of the
+        transformers layout, but that ``tokenizer.json`` cuts and pads as the preprocessor does.
 
         Args:
             filepath: A directory; made if it is not there.
             format: ``"onnx"``, ``model.onnx``, or ``"tf_saved_model"``, the folder ``saved_model``.
-            overwrite: Whether the directory may hold other things, which stay.
+            overwrite: Whether the directory may hold other things than an earlier export, which
+                stay, or be a file, which is replaced. Never a preset.
+            allow_non_finite: Whether weights may be NaN or infinite.
 
         Raises:
             InputError: The backend is not TensorFlow, the model computes in another type than
                 float32, or the package tf2onnx is missing (``pip install mlmzoo[onnx]``); or
                 ONNX has no operation for a part of the model.
-            SavingError: The directory holds something else, or could not be written.
+            RandomHeadError: The head was never trained.
+            WeightsError: A weight is NaN or infinite.
+            SavingError: The directory holds something else, or a preset, or could not be written.
         """
-        export_task(self, filepath, format, overwrite)
+        export_task(self, filepath, format, overwrite, allow_non_finite)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the state of the head included."""

@@ -19,7 +19,6 @@ from mlmzoo.contract.errors import (
     HubUnavailableError,
     InputError,
     PresetFormatError,
-    PresetMissingError,
     WeightsError,
 )
 from mlmzoo.contract.protocols import Files, UploadSource
@@ -40,10 +39,6 @@ PATTERNS = (*MODEL, *TOKENIZER, *PREPROCESSOR)
 
 BESIDE = ("README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "training.json")
 """What is sent with a preset, and stays there when another one takes its place."""
-
-EXPORT = "mlmzoo_export.json"
-"""Only an export has this file, and no preset. `mlmzoo.tasks.exporting`, which writes it, needs
-Keras."""
 
 NOT_READ = {keras_names.NAME: keras_names.METADATA, transformers.NAME: "added_tokens.json"}
 """Layout -> what its own library reads of a preset, and a load here need not."""
@@ -149,12 +144,8 @@ def plan(directory: str | os.PathLike[str], handle: str, license: str | None = N
         )
     source = _source(handle)
     source.check_upload(handle)
-    try:
-        # As a path: never a built-in preset of that name.
-        (found,) = resolve(Path(directory), registry()).files
-    except PresetMissingError:
-        _refuse_export(Path(directory))
-        raise
+    # As a path: never a built-in preset of that name.
+    (found,) = resolve(Path(directory), registry()).files
     files = _Noted(found)
     contents = layouts.read(files, registry())
     _require_weights(contents)
@@ -192,15 +183,6 @@ def _source(handle: str) -> UploadSource:
         f"{', '.join(f'{name}://…' for name in sorted(able))}, such as hf://org/name or "
         "kaggle://org/model/framework/variation."
     )
-
-
-def _refuse_export(directory: Path) -> None:
-    if (directory / EXPORT).is_file():
-        raise PresetMissingError(
-            f"{directory} was to be uploaded, and is an export ({EXPORT} says so), from which "
-            "no model can be loaded. Upload the preset that was exported; for the export itself "
-            "use the hub's own client."
-        )
 
 
 def _require_weights(contents: Contents) -> None:

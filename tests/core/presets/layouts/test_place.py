@@ -8,7 +8,7 @@ import pytest
 
 from mlmzoo.contract.errors import SavingError
 from mlmzoo.presets import layouts
-from mlmzoo.presets.layouts.place import check_place, holds_preset
+from mlmzoo.presets.layouts.place import check_export_place, check_place, holds_preset
 from mlmzoo.presets.staging import one_at_a_time
 
 LAYOUTS = pytest.mark.parametrize("layout", ["keras", "transformers"])
@@ -243,3 +243,47 @@ def test_a_place_is_not_looked_at_while_another_process_replaces_it(tmp_path):
         assert looks.is_alive()
     looks.join(10)
     assert not looks.is_alive()
+
+
+def exported(directory, *names):
+    """What an export leaves: a model, and files of a tokenizer that a preset has, too."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files = ("mlmzoo_export.json", "model.onnx", "vocab.txt", *names)
+    for name in files:
+        (directory / name).write_text("{}")
+    (directory / "tokenizer.json").write_text('{"model": {}, "added_tokens": []}')
+    return directory
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_preset_never_takes_the_place_of_an_export(toy, overwrite):
+    place = exported(toy.directory / "place")
+    before = {name: (place / name).read_text() for name in names(place)}
+    for request in (toy.request(), parts(toy)):
+        with pytest.raises(SavingError, match=r"preset was to be saved .* holds an export"):
+            layouts.write(place, request, overwrite=overwrite)
+    assert {name: (place / name).read_text() for name in names(place)} == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_export_never_takes_the_place_of_a_preset(toy, overwrite):
+    for number, request in enumerate((toy.request(), parts(toy), parts(toy, **whole(toy)))):
+        layouts.write(toy.directory / str(number), request)
+        with pytest.raises(SavingError, match=r"exported to .* holds a preset, or a part"):
+            check_export_place(toy.directory / str(number), overwrite)
+
+
+def test_an_export_takes_the_place_of_another_and_on_request_of_anything_but_a_preset(tmp_path):
+    place = exported(tmp_path / "place", "notes.txt")
+    assert check_export_place(place) == place
+    assert check_export_place(tmp_path / "new") == tmp_path / "new"
+    (place / "mlmzoo_export.json").unlink()
+    with pytest.raises(SavingError, match="holds a preset, or a part of one"):
+        check_export_place(place, overwrite=True)
+    for name in ("vocab.txt", "tokenizer.json"):
+        (place / name).unlink()
+    (tmp_path / "file").write_text("mine")
+    for taken in (place, tmp_path / "file"):
+        with pytest.raises(SavingError, match=r"A model was to be exported to .*overwrite=True"):
+            check_export_place(taken)
+        assert check_export_place(taken, overwrite=True) == taken

@@ -1,4 +1,4 @@
-"""Where a preset may be saved, and which files of an older one go away then."""
+"""Where a preset or an export may be written, and which files of an older preset go away then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from mlmzoo.contract.errors import SavingError
@@ -40,6 +41,9 @@ TOKENIZER = (
 PREPROCESSOR = ("preprocessor.json",)
 """What a preprocessor's file is called, in both layouts."""
 
+EXPORT = "mlmzoo_export.json"
+"""What tells an export from a preset, though some of its files are called the same."""
+
 _TELLING: dict[str, tuple[frozenset[str], ...]] = {
     "config.json": (
         frozenset({"registered_name"}),
@@ -69,10 +73,68 @@ def check_place(
     Raises:
         SavingError: It is a file, holds something else, even if beside a part of a preset it is
             only a file in the place of one that is to be written, is the current directory, a
-            mount point or a root, or cannot be written to.
+            mount point or a root, or cannot be written to. It holds an export, whatever
+            `overwrite` says.
     """
-    target = Path(os.path.realpath(os.path.expanduser(directory)))
     asked = f"A preset was to be saved in {os.fspath(directory)!r}"
+    target = _usable(directory, overwrite, asked)
+    with _a_look_at(target):
+        exported = is_export(target)
+        found, names = (set(), []) if overwrite else _in_the_way(target, request)
+    if exported:
+        raise SavingError(
+            f"{asked}, which holds an export ({EXPORT}): its tokenizer would be replaced. Name "
+            "another directory; a preset never takes the place of an export."
+        )
+    if names:
+        raise SavingError(
+            f"{asked}, which holds {_some(names)}, and no "
+            f"{'model or tokenizer that they belong to' if found else 'preset'}. Name another "
+            "directory, or pass overwrite=True: that keeps what is there and replaces files named "
+            "like those of the preset."
+        )
+    return target
+
+
+def check_export_place(directory: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """The directory that `directory` means, links followed, if a model may be exported there.
+
+    Args:
+        directory: A directory, or where to make one.
+        overwrite: Whether it may also be a file, which is replaced, or a directory that holds
+            other things than an earlier export.
+
+    Raises:
+        SavingError: It is a file or holds something else; holds a preset or a part of one,
+            whatever `overwrite` says; or is no place, as for `check_place`.
+    """
+    asked = f"A model was to be exported to {os.fspath(directory)!r}"
+    target = _usable(directory, overwrite, asked)
+    with _a_look_at(target):
+        exported, found = is_export(target), _parts_in(target)
+        names = sorted(os.listdir(target)) if target.is_dir() else []
+    if found - {TOKENIZER} or (found and not exported):
+        raise SavingError(
+            f"{asked}, which holds a preset, or a part of one: its tokenizer would be replaced. "
+            "Name another directory; an export never takes the place of a preset."
+        )
+    if names and not exported and not overwrite:
+        raise SavingError(
+            f"{asked}, which holds {_some(names)}, and no export. Name another directory, or pass "
+            "overwrite=True: that keeps what is there and replaces files named like those of the "
+            "export."
+        )
+    return target
+
+
+def is_export(directory: Path) -> bool:
+    """Whether a directory holds an exported model, which is no preset."""
+    return os.path.isfile(directory / EXPORT)
+
+
+def _usable(directory: str | os.PathLike[str], overwrite: bool, asked: str) -> Path:
+    """What `directory` means, if a directory there can be replaced, whatever is in it."""
+    target = Path(os.path.realpath(os.path.expanduser(directory)))
     if os.path.ismount(target):
         raise SavingError(f"{asked}, which is a mount point or a root. Name a directory inside it.")
     if _current_is_in(target):
@@ -88,22 +150,20 @@ def check_place(
                 "old one, so the directory they are in has to be writable, too. Set rights, or "
                 "save elsewhere."
             )
-    if os.path.lexists(target) and not os.path.isdir(target):
-        if not overwrite:
-            raise SavingError(
-                f"{asked}, which is a file. Name a directory, or replace it with overwrite=True."
-            )
-    elif os.path.isdir(target) and not overwrite:
-        with one_at_a_time(target.parent):  # or it might be gone, for a moment, at any look
-            found, names = _in_the_way(target, request)
-        if names:
-            raise SavingError(
-                f"{asked}, which holds {', '.join(names[:3])}{' and more' if names[3:] else ''}, "
-                f"and no {'model or tokenizer that they belong to' if found else 'preset'}. Name "
-                "another directory, or pass overwrite=True: that keeps what is there and replaces "
-                "files named like those of the preset."
-            )
+    if os.path.lexists(target) and not os.path.isdir(target) and not overwrite:
+        raise SavingError(
+            f"{asked}, which is a file. Name a directory, or replace it with overwrite=True."
+        )
     return target
+
+
+def _a_look_at(target: Path) -> AbstractContextManager[None]:
+    """While it is held, no other process replaces `target`: it might be gone, for a moment."""
+    return one_at_a_time(target.parent) if os.path.isdir(target) else nullcontext()
+
+
+def _some(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{' and more' if names[3:] else ''}"
 
 
 def _in_the_way(
