@@ -6,6 +6,14 @@ import pytest
 from mlmzoo.contract.errors import InputError
 from mlmzoo.inference.attention_map import AttentionMap
 
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    pyplot.close("all")
+
 
 def of(*tokens):
     length = len(tokens)
@@ -37,15 +45,11 @@ def test_tokens_are_no_formulas(tmp_path):
     axes.figure.savefig(tmp_path / "attention.svg")
 
 
-def test_pictures_are_not_kept_and_are_drawn_where_asked():
-    from matplotlib import pyplot
-
-    before = pyplot.get_fignums()
-    of("a").plot()
-    assert pyplot.get_fignums() == before
-    axes = pyplot.figure().subplots()
-    assert of("a").plot(axes=axes) is axes
-    pyplot.close(axes.figure)
+def test_pictures_are_those_a_notebook_shows_and_are_drawn_where_asked():
+    axes = of("a").plot()
+    assert pyplot.get_fignums() == [axes.figure.number]
+    assert of("b").plot(axes=axes) is axes
+    assert pyplot.get_fignums() == [axes.figure.number]
 
 
 @pytest.mark.parametrize("given", [{"layer": 1.5}, {"layer": 2}, {"layer": True}, {"layer": None}])

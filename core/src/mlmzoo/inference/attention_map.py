@@ -40,8 +40,8 @@ class AttentionMap:
         Args:
             layer: Which layer; negative ones count from the last.
             head: Which head; the mean of all of them by default.
-            axes: Matplotlib axes to draw on; by default those of a new figure that pyplot does not
-                know, so that it goes when nobody holds it.
+            axes: Matplotlib axes to draw on; by default those of a new figure of pyplot, which a
+                notebook shows, and keeps in memory until ``pyplot.close``.
 
         Returns:
             The axes; ``axes.figure.savefig("attention.png")`` writes a file. Of more than 128
@@ -61,7 +61,7 @@ class AttentionMap:
                     f"{heads} heads, counted from 0."
                 )
         try:
-            from matplotlib.figure import Figure
+            import matplotlib.pyplot as plt
         except ImportError as error:
             raise InputError(
                 "A picture was asked for, and matplotlib is not installed. "
@@ -72,7 +72,7 @@ class AttentionMap:
         length = len(self.tokens)
         if axes is None:
             side = INCHES_A_TOKEN * min(max(length, 10), WIDELY_LABELLED)
-            axes = Figure(figsize=(side, side), layout="constrained").subplots()
+            axes = plt.subplots(figsize=(side, side), layout="constrained")[1]
         axes.imshow(shown, cmap="Blues", vmin=0)
         places = range(0, length, -(-length // LABELLED))
         labels = [self.tokens[place] for place in places]
