@@ -14,10 +14,10 @@ from mlmzoo.contract.protocols import UploadSource
 from mlmzoo.plugins import registry
 from mlmzoo.presets import staging
 from mlmzoo.presets.layouts.card_file import is_ours
+from mlmzoo.presets.layouts.place import EXPORT
 from mlmzoo.presets.sources import downloader
 from mlmzoo.presets.sources.kaggle import KaggleSource
 from mlmzoo.presets.tensors.safetensors import SafetensorsFile
-from mlmzoo.tasks import exporting
 from mlmzoo.tasks.uploading import plan
 
 pytestmark = pytest.mark.slow  # no backend has a part in it: once is enough
@@ -312,7 +312,7 @@ def lead_out(preset):
 def exported(preset):
     shutil.rmtree(preset)
     preset.mkdir()
-    for name in (exporting.DESCRIPTION, "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+    for name in (EXPORT, "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
         (preset / name).write_text("{}")
 
 
