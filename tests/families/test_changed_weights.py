@@ -27,7 +27,6 @@ def answers(task):
     masked = " ".join([task.preprocessor.tokenizer.mask_token, *words])
     return {
         "embed": task.embed(text),
-        "hidden states": task.hidden_states(text),
         "score": task.score(text).log_probability,
         "logits": task.predict([masked], verbose=0)[0],
         "loss": task.evaluate([text] * 4, verbose=0)[0],
