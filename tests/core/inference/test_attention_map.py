@@ -43,6 +43,7 @@ def test_a_long_text_makes_no_larger_picture_and_fewer_labels():
 def test_tokens_are_no_formulas(tmp_path):
     axes = of("$\\frac{$", "a_b", "$x^$").plot()
     axes.figure.savefig(tmp_path / "attention.svg")
+    assert labels(axes.xaxis) == labels(axes.yaxis) == ["$\\frac{$", "a_b", "$x^$"]
 
 
 def test_pictures_are_those_a_notebook_shows_and_are_drawn_where_asked():

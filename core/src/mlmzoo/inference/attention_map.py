@@ -54,8 +54,7 @@ class AttentionMap:
         for what, number, count in (("layer", layer, layers), ("head", head, heads)):
             if number is None and what == "head":
                 continue
-            index = isinstance(number, Integral) and not isinstance(number, bool)
-            if not index or not -count <= number < count:
+            if not is_index(number, count):
                 raise InputError(
                     f"A picture of {what} {number!r} was asked for. There are {layers} layers and "
                     f"{heads} heads, counted from 0."
@@ -87,3 +86,9 @@ class AttentionMap:
         number = layer % layers
         axes.set_title(f"layer {number}, " + ("mean of heads" if head is None else f"head {head}"))
         return axes
+
+
+def is_index(value: Any, count: int) -> bool:
+    """Whether it says which of `count`: an integer, from the end where negative; no bool."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and -count <= value < count

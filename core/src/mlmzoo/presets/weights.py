@@ -266,7 +266,7 @@ def load(
         target = targets[row.ours]
         for start, stored in _blocks(row, name, tensors, tuple(target.shape), layout):
             block = np.ascontiguousarray(stored, dtype=np.float32)
-            if not _all_finite(block):
+            if not all_finite(block):
                 not_finite[row.ours] = None
             target.assign(start, block)
     known = {stored_name(row, layout) for row in rows} | {_folded(row, layout) for row in rows}
@@ -278,7 +278,8 @@ def load(
     )
 
 
-def _all_finite(block: np.ndarray) -> bool:
+def all_finite(block: np.ndarray) -> bool:
+    """Whether no value of an array is NaN or infinite."""
     flat = block.ravel()
     # A sum of squares, which takes no memory, is finite only where all are; seldom is it too large.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -16,6 +16,7 @@ from mlmzoo.contract.errors import InputError, RandomHeadError, WeightsError
 from mlmzoo.presets.layouts import transformers
 from mlmzoo.presets.layouts.place import EXPORT, TOKENIZER, check_export_place, is_export
 from mlmzoo.presets.staging import staged
+from mlmzoo.presets.weights import all_finite
 from mlmzoo.presets.writer import write_json
 
 FORMATS = {"onnx": "model.onnx", "tf_saved_model": "saved_model"}
@@ -84,9 +85,7 @@ def _require_converter() -> None:
 
 def _require_finite(task: Any) -> None:
     bad = [
-        weight.path
-        for weight in task.weights
-        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()
+        weight.path for weight in task.weights if not all_finite(keras.ops.convert_to_numpy(weight))
     ]
     if bad:
         raise WeightsError(

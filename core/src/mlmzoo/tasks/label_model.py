@@ -42,5 +42,5 @@ class LabelModel(keras.Model):
 
 def label_model(task: Any) -> LabelModel:
     """The `LabelModel` of a task, made once."""
-    of = (task.backbone, task.run_eagerly, task.jit_compile)
+    of = (task.run_eagerly, task.jit_compile)
     return derived(task, "_label_model", of, lambda: LabelModel(task))

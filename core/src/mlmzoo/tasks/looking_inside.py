@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -13,7 +12,7 @@ import numpy as np
 from mlmzoo.contract.errors import InputError
 from mlmzoo.data.inputs import Texts
 from mlmzoo.data.rows import TokenRows
-from mlmzoo.inference.attention_map import AttentionMap
+from mlmzoo.inference.attention_map import AttentionMap, is_index
 from mlmzoo.tasks.answering import Answering, answer_texts, is_pair
 from mlmzoo.tasks.asking import unmasked_batches
 from mlmzoo.tasks.derived import derived
@@ -149,8 +148,7 @@ class LookingInside(Answering):
                 f"Layer {layer} was asked of {type(self.backbone).__name__}, which tells its last "
                 "one only: its class hands no `hidden_states` to `Backbone`."
             )
-        index = isinstance(layer, Integral) and not isinstance(layer, bool)
-        if not index or not -len(states) <= layer < len(states):
+        if not is_index(layer, len(states)):
             raise InputError(
                 f"layer={layer!r} was asked for. The backbone has layers 0 to {len(states) - 1}, "
                 "0 being what goes into the first block."
@@ -159,7 +157,7 @@ class LookingInside(Answering):
 
     def _up_to(self, outputs: Any) -> keras.Model:
         """The backbone as far as some of its tensors, made once for each."""
-        made: dict[Any, keras.Model] = derived(self, "_partial_models", (self.backbone,), dict)
+        made: dict[Any, keras.Model] = derived(self, "_partial_models", (), dict)
         names = tuple(map(id, outputs)) if isinstance(outputs, list) else id(outputs)
         if names not in made:
             made[names] = keras.Model(self.backbone.input, outputs)

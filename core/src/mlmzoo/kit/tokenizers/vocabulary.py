@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,8 @@ def tokens_given(vocabulary: Any, name: str, file: str) -> list[Any]:
     return [str(token) if isinstance(token, str) else token for token in vocabulary]
 
 
-def refuse_surrogates(tokens: Iterable[str], name: str) -> None:
+def refuse_surrogates(tokens: Sequence[str], name: str) -> None:
     """Refuses tokens given to the class called `name` that no file or library could hold."""
-    tokens = list(tokens)
     try:
         "".join(tokens).encode("utf-8")
     except UnicodeEncodeError:

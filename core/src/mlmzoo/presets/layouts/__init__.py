@@ -20,6 +20,7 @@ from mlmzoo.presets.layouts.card_file import CARD, is_kept, refuse_to_lose, sign
 from mlmzoo.presets.layouts.place import check_place, stale
 from mlmzoo.presets.layouts.transformers_card import model_card
 from mlmzoo.presets.staging import staged
+from mlmzoo.presets.weights import all_finite
 
 LAYOUTS: dict[str, ModuleType] = {keras.NAME: keras, transformers.NAME: transformers}
 """Closed: a third layout would need a third column in every family's table."""
@@ -136,8 +137,7 @@ class _Finite:
     def __call__(self, path: str) -> np.ndarray:
         assert self._read is not None
         value = self._read(path)
-        # Not np.isfinite(value): that is another array. The extremes are NaN if a value is.
-        if value.size and not np.isfinite([value.min(), value.max()]).all():
+        if not all_finite(value):
             self._bad.add(path)
         return value
 
